@@ -1,0 +1,51 @@
+/**
+ * The error catalogue: every code that Assay can raise, one table a subject.
+ *
+ * A code is stable (scripts match on it), documented here, listed in docs/errors.md and provoked by a test.
+ * `kind` says what happened, and so what the process exits with (design section 3, rule 2):
+ *
+ * - `malformed`     bytes, a file, a flag or a request that cannot be read            exit 2
+ * - `unauthentic`   readable, but a signature, a chain or a binding does not hold      exit 1
+ * - `unacceptable`  authentic, but not what the trust policy or the expectation asks   exit 1
+ * - `undetermined`  cannot be judged: something needed is missing, stale, unreachable  exit 4
+ * - `refused`       a service or an enclave declines to act                            exit 1
+ */
+import { CODEC_CODES } from './codec.ts';
+import { ENCLAVE_CODES } from './enclave.ts';
+import { HOST_CODES } from './host.ts';
+import { IMAGE_CODES } from './image.ts';
+import { LEDGER_CODES } from './ledger.ts';
+import { LOG_CODES } from './log.ts';
+import { NATIVE_CODES } from './native.ts';
+import { NITRO_CODES } from './nitro.ts';
+import { POLICY_CODES } from './policy.ts';
+import { RPC_CODES } from './rpc.ts';
+import { SIMULATOR_CODES } from './simulator.ts';
+import { TRUST_CODES } from './trust.ts';
+
+export type CodeKind = 'malformed' | 'unauthentic' | 'unacceptable' | 'undetermined' | 'refused';
+
+export interface CodeEntry {
+  readonly kind: CodeKind;
+  /** What it means, one sentence without a full stop. */
+  readonly meaning: string;
+  /** What the reader can do about it, one imperative sentence without a full stop. */
+  readonly remedy: string;
+}
+
+export const CODES = {
+  ...CODEC_CODES,
+  ...NITRO_CODES,
+  ...TRUST_CODES,
+  ...LOG_CODES,
+  ...POLICY_CODES,
+  ...RPC_CODES,
+  ...LEDGER_CODES,
+  ...NATIVE_CODES,
+  ...IMAGE_CODES,
+  ...SIMULATOR_CODES,
+  ...ENCLAVE_CODES,
+  ...HOST_CODES,
+} as const satisfies Record<string, CodeEntry>;
+
+export type Code = keyof typeof CODES;

@@ -1,0 +1,4 @@
+/** Codes of the simulated hardware. */
+export const SIMULATOR_CODES = {
+
+} as const;
