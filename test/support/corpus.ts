@@ -13,14 +13,23 @@ export interface CorpusEntry {
   readonly source: string;
   readonly verify_at: string | null;
   readonly outcome?: 'authentic' | 'rejected';
-  readonly expected: { readonly verdict: string; readonly why: string; readonly fields: Record<string, unknown> };
+  readonly expected: {
+    readonly verdict: string;
+    readonly why: string;
+    readonly fields: Record<string, unknown>;
+  };
 }
 
 const root = resolve(import.meta.dirname, '../..');
-const candidates = [process.env['ASSAY_CORPUS'], resolve(root, '../shared/corpus'), resolve(root, 'build/corpus')];
+const candidates = [
+  process.env['ASSAY_CORPUS'],
+  resolve(root, '../shared/corpus'),
+  resolve(root, 'build/corpus'),
+];
 
 /** The corpus folder, or null when this machine has none. */
-export const CORPUS: string | null = candidates.find((path) => path !== undefined && existsSync(path)) ?? null;
+export const CORPUS: string | null =
+  candidates.find((path) => path !== undefined && existsSync(path)) ?? null;
 
 /** How many cases each family has, so that a run without the corpus can say what it did not do. */
 export function missing(family: string, cases: number): string {

@@ -4,7 +4,10 @@ import { AssayError, type Code } from '../../src/base/errors.ts';
 
 function judge(caught: unknown, code: Code): { pass: boolean; message: () => string } {
   const got = caught instanceof AssayError ? caught.code : caught === undefined ? 'no error' : String(caught);
-  return { pass: got === code, message: () => `expected ${code}, got ${got}${caught instanceof Error ? `: ${caught.message}` : ''}` };
+  return {
+    pass: got === code,
+    message: () => `expected ${code}, got ${got}${caught instanceof Error ? `: ${caught.message}` : ''}`,
+  };
 }
 
 expect.extend({

@@ -1,4 +1,2 @@
 /** Codes of the enclave: boot, keys, release, attestation, decisions. */
-export const ENCLAVE_CODES = {
-
-} as const;
+export const ENCLAVE_CODES = {} as const;

@@ -1,3 +1,2 @@
 /** Codes of enclave images: EIF, archives, measurements. */
-export const IMAGE_CODES = {
-} as const;
+export const IMAGE_CODES = {} as const;

@@ -33,7 +33,21 @@ export interface CodeEntry {
   readonly remedy: string;
 }
 
-export const CODES = {
+export type Code =
+  | keyof typeof CODEC_CODES
+  | keyof typeof NITRO_CODES
+  | keyof typeof TRUST_CODES
+  | keyof typeof LOG_CODES
+  | keyof typeof POLICY_CODES
+  | keyof typeof RPC_CODES
+  | keyof typeof LEDGER_CODES
+  | keyof typeof NATIVE_CODES
+  | keyof typeof IMAGE_CODES
+  | keyof typeof SIMULATOR_CODES
+  | keyof typeof ENCLAVE_CODES
+  | keyof typeof HOST_CODES;
+
+export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...CODEC_CODES,
   ...NITRO_CODES,
   ...TRUST_CODES,
@@ -46,6 +60,4 @@ export const CODES = {
   ...SIMULATOR_CODES,
   ...ENCLAVE_CODES,
   ...HOST_CODES,
-} as const satisfies Record<string, CodeEntry>;
-
-export type Code = keyof typeof CODES;
+};

@@ -1,4 +1,2 @@
 /** Codes of the enclave's ledger and the host's store. */
-export const LEDGER_CODES = {
-
-} as const;
+export const LEDGER_CODES = {} as const;

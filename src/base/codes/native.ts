@@ -1,4 +1,2 @@
 /** Codes of the native addon: sockets and devices. */
-export const NATIVE_CODES = {
-
-} as const;
+export const NATIVE_CODES = {} as const;

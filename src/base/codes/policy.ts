@@ -1,4 +1,2 @@
 /** Codes of policies, bundles, orders, principals and their evaluation. */
-export const POLICY_CODES = {
-
-} as const;
+export const POLICY_CODES = {} as const;

@@ -1,4 +1,2 @@
 /** Codes of the wire: frames, messages, connections. */
-export const RPC_CODES = {
-
-} as const;
+export const RPC_CODES = {} as const;

@@ -1,4 +1,2 @@
 /** Codes of the simulated hardware. */
-export const SIMULATOR_CODES = {
-
-} as const;
+export const SIMULATOR_CODES = {} as const;
