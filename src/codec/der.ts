@@ -1,0 +1,382 @@
+/**
+ * Strict DER reader (X.690 sections 8, 10 and 11): one encoding for one value. Lengths and integers in their
+ * shortest form, TRUE is FF, unused bits are zero, SET OF is sorted, nothing of indefinite length.
+ *
+ * A cursor over one element list; `sequence` and its kin hand the caller a cursor over the content and demand
+ * that all of it is read. Byte strings are views of the input.
+ */
+import { compareBytes } from '../base/bytes.ts';
+import { type Code, ParseError } from '../base/errors.ts';
+import type { Millis } from '../base/clock.ts';
+import { renderPath, type Step } from './path.ts';
+import { readOid, readTime } from './der-values.ts';
+
+/** Identifier octets of the universal types that are used here. */
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  utf8String: 0x0c,
+  sequence: 0x30,
+  set: 0x31,
+  numericString: 0x12,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  visibleString: 0x1a,
+  bmpString: 0x1e,
+} as const;
+
+export interface DerOptions {
+  /** What is being read, for errors. */
+  readonly path?: string;
+  /** Where these bytes begin in the outermost input. */
+  readonly base?: number;
+}
+
+/** One element: its identifier octet, its content and the whole of it. */
+export interface DerElement {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  readonly raw: Uint8Array;
+  /** Offset of the content in the outermost input, for a nested reader. */
+  readonly offset: number;
+}
+
+const MAX_DEPTH = 24;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export class DerReader {
+  readonly #bytes: Uint8Array;
+  readonly #base: number;
+  /** The place being read, for a nested reader. */
+  readonly path: string;
+  #depth = 0;
+  #at = 0;
+  // The element last opened: its identifier octet, its content and the element after it.
+  #start = 0;
+  #content = 0;
+  #next = 0;
+
+  constructor(bytes: Uint8Array, options: DerOptions = {}) {
+    // A Buffer is turned into a plain view: its subarray() and slice() would hand out Buffers.
+    this.#bytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#base = options.base ?? 0;
+    this.path = options.path ?? '';
+  }
+
+  /** Where the next element begins, in the outermost input. */
+  get offset(): number {
+    return this.#base + this.#at;
+  }
+
+  /** True when every element has been read. */
+  get done(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  /** The identifier octet of the next element, or null at the end. */
+  peek(): number | null {
+    return this.#bytes[this.#at] ?? null;
+  }
+
+  sequence<T>(read: (inner: DerReader) => T, name?: Step): T {
+    return this.constructed(TAG.sequence, read, name);
+  }
+
+  /** A SET OF: its elements must be in ascending order of their encodings (X.690 section 11.6). */
+  setOf<T>(read: (inner: DerReader, index: number) => T, name?: Step): readonly T[] {
+    return this.constructed(
+      TAG.set,
+      (inner) => {
+        const items: T[] = [];
+        let previous: Uint8Array | null = null;
+        while (!inner.done) {
+          const from = inner.#at;
+          items.push(read(inner, items.length));
+          const current = inner.#bytes.subarray(from, inner.#at);
+          if (previous !== null && compareBytes(previous, current) > 0)
+            inner.#failAt(from, 'DER_NOT_DISTINGUISHED', 'SET OF is not sorted');
+          previous = current;
+        }
+        return Object.freeze(items);
+      },
+      name,
+    );
+  }
+
+  /** A SEQUENCE OF with at most `max` items. */
+  sequenceOf<T>(read: (inner: DerReader, index: number) => T, max: number, name?: Step): readonly T[] {
+    return this.sequence((inner) => {
+      const items: T[] = [];
+      while (!inner.done) {
+        if (items.length >= max) inner.#failAt(inner.#at, 'DER_VALUE_INVALID', `more than ${max} items`);
+        items.push(read(inner, items.length));
+      }
+      return Object.freeze(items);
+    }, name);
+  }
+
+  /** [n] EXPLICIT: a constructed context tag. */
+  explicit<T>(n: number, read: (inner: DerReader) => T, name?: Step): T {
+    return this.constructed(0xa0 | n, read, name);
+  }
+
+  /** [n] IMPLICIT of a primitive type: the content octets. */
+  implicit(n: number): Uint8Array {
+    return this.#primitive(0x80 | n);
+  }
+
+  /** Any constructed element with this identifier octet. */
+  constructed<T>(tag: number, read: (inner: DerReader) => T, name?: Step): T {
+    this.#open(tag);
+    const inner = this.#inside(name);
+    const next = this.#next;
+    const value = read(inner);
+    inner.end();
+    this.#at = next;
+    return value;
+  }
+
+  /** Reads when the next element has this identifier octet, else null. */
+  optional<T>(tag: number, read: () => T): T | null {
+    return this.peek() === tag ? read() : null;
+  }
+
+  /** Content octets of an INTEGER, two's complement, shortest form. */
+  integerBytes(max = 512): Uint8Array {
+    const content = this.#primitive(TAG.integer);
+    if (content.length === 0) this.fail('DER_VALUE_INVALID', 'INTEGER without content');
+    if (content.length > max) this.fail('DER_VALUE_INVALID', `INTEGER of more than ${max} octets`);
+    // X.690 section 8.3.2: the first nine bits are not all equal.
+    const first = content[0] as number;
+    const second = content[1];
+    if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)))
+      this.fail('DER_NOT_DISTINGUISHED', 'INTEGER is not in its shortest form');
+    return content;
+  }
+
+  integer(max = 512): bigint {
+    const content = this.integerBytes(max);
+    let value = 0n;
+    for (const octet of content) value = (value << 8n) | BigInt(octet);
+    return (content[0] as number) >= 0x80 ? value - (1n << BigInt(8 * content.length)) : value;
+  }
+
+  /** An INTEGER of 0..max, max at most 2^31-1. */
+  unsigned(max: number): number {
+    const content = this.integerBytes();
+    let value = 0;
+    for (const octet of content) value = value * 256 + octet;
+    if ((content[0] as number) >= 0x80 || content.length > 5 || value > max)
+      this.fail('DER_VALUE_INVALID', `INTEGER is not in 0..${max}`);
+    return value;
+  }
+
+  /** Dotted decimal: `1.2.840.10045.4.3.3`. */
+  oid(): string {
+    const content = this.#primitive(TAG.oid);
+    return readOid(content) ?? this.fail('DER_VALUE_INVALID', 'not an object identifier');
+  }
+
+  boolean(): boolean {
+    const content = this.#primitive(TAG.boolean);
+    if (content.length !== 1) this.fail('DER_VALUE_INVALID', 'BOOLEAN of another length than 1');
+    if (content[0] !== 0 && content[0] !== 0xff)
+      this.fail('DER_NOT_DISTINGUISHED', 'BOOLEAN is neither 00 nor FF');
+    return content[0] === 0xff;
+  }
+
+  null(): void {
+    if (this.#primitive(TAG.null).length > 0) this.fail('DER_VALUE_INVALID', 'NULL with content');
+  }
+
+  octetString(): Uint8Array {
+    return this.#primitive(TAG.octetString);
+  }
+
+  /** A BIT STRING of whole octets. */
+  bitString(): Uint8Array {
+    const { unused, bytes } = this.bits();
+    if (unused !== 0) this.fail('DER_VALUE_INVALID', 'BIT STRING is not whole octets');
+    return bytes;
+  }
+
+  bits(): { readonly unused: number; readonly bytes: Uint8Array } {
+    const content = this.#primitive(TAG.bitString);
+    const unused = content[0];
+    if (unused === undefined || unused > 7 || (unused > 0 && content.length === 1))
+      return this.fail('DER_VALUE_INVALID', 'BIT STRING with an impossible count of unused bits');
+    if (((content[content.length - 1] as number) & ((1 << unused) - 1)) !== 0 && content.length > 1)
+      this.fail('DER_NOT_DISTINGUISHED', 'unused bits are not zero');
+    return { unused, bytes: content.subarray(1) };
+  }
+
+  /** Named bits, most significant first; trailing zero bits must be left out (X.690 section 11.2.2). */
+  namedBits(max: number): readonly boolean[] {
+    const { unused, bytes } = this.bits();
+    const count = 8 * bytes.length - unused;
+    if (count > max) this.fail('DER_VALUE_INVALID', `more than ${max} named bits`);
+    const bits = Array.from(
+      { length: count },
+      (_, i) => (((bytes[i >> 3] as number) >> (7 - (i & 7))) & 1) === 1,
+    );
+    if (count > 0 && bits[count - 1] !== true)
+      this.fail('DER_NOT_DISTINGUISHED', 'trailing zero bits are spelled out');
+    return bits;
+  }
+
+  /** Any of the string types of DirectoryString and IA5String, as text. */
+  text(): string {
+    const { tag, content } = this.any();
+    if (tag === TAG.utf8String) return this.#utf8(content);
+    if (tag === TAG.bmpString) return this.#bmp(content);
+    const allowed = CHARACTERS.get(tag);
+    if (allowed === undefined) return this.fail('DER_TYPE', `expected a string, found tag ${hexTag(tag)}`);
+    let out = '';
+    for (const octet of content) {
+      const character = String.fromCharCode(octet);
+      if (!allowed.test(character)) this.fail('DER_VALUE_INVALID', 'character outside the string type');
+      out += character;
+    }
+    return out;
+  }
+
+  /** UTCTime for 1950..2049 and GeneralizedTime from 2050, in the one form of RFC 5280 section 4.1.2.5. */
+  time(): Millis {
+    const { tag, content } = this.any();
+    if (tag !== TAG.utcTime && tag !== TAG.generalizedTime)
+      this.fail('DER_TYPE', `expected a time, found tag ${hexTag(tag)}`);
+    const at = readTime(content, tag === TAG.utcTime);
+    return typeof at === 'number' ? at : this.fail('DER_TIME_INVALID', at);
+  }
+
+  /** The next element, whatever it is. */
+  any(): DerElement {
+    const tag = this.peek();
+    if (tag === null) return this.#failAt(this.#at, 'DER_TRUNCATED', 'ends where an element is expected');
+    this.#open(tag);
+    this.#at = this.#next;
+    return {
+      tag,
+      content: this.#bytes.subarray(this.#content, this.#next),
+      raw: this.#bytes.subarray(this.#start, this.#next),
+      offset: this.#base + this.#content,
+    };
+  }
+
+  /** The exact bytes of the next element. */
+  raw(): Uint8Array {
+    return this.any().raw;
+  }
+
+  /** Runs `read` and returns with its value the exact bytes that it consumed. */
+  withRaw<T>(read: (reader: DerReader) => T): { readonly raw: Uint8Array; readonly value: T } {
+    const from = this.#at;
+    const value = read(this);
+    return { raw: this.#bytes.subarray(from, this.#at), value };
+  }
+
+  /** Throws DER_TRAILING unless every element has been read. */
+  end(): void {
+    if (this.#at !== this.#bytes.length)
+      this.#failAt(this.#at, 'DER_TRAILING', `${this.#bytes.length - this.#at} bytes after the last element`);
+  }
+
+  /** Reports a fault of the element last read. */
+  fail(code: Code, message: string): never {
+    throw new ParseError(code, message, this.#base + this.#start, this.path);
+  }
+
+  #primitive(tag: number): Uint8Array {
+    this.#open(tag);
+    this.#at = this.#next;
+    return this.#bytes.subarray(this.#content, this.#next);
+  }
+
+  #inside(name: Step | undefined): DerReader {
+    const inner = new DerReader(this.#bytes.subarray(this.#content, this.#next), {
+      path: name === undefined ? this.path : renderPath(this.path, [name]),
+      base: this.#base + this.#content,
+    });
+    inner.#depth = this.#depth + 1;
+    if (inner.#depth > MAX_DEPTH) this.fail('DER_VALUE_INVALID', `nested more than ${MAX_DEPTH} deep`);
+    return inner;
+  }
+
+  #open(wanted: number): void {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    this.#start = start;
+    if (start >= this.#bytes.length)
+      this.#failAt(start, 'DER_TRUNCATED', 'ends where an element is expected');
+    const tag = bytes[start] as number;
+    if (tag !== wanted) this.fail('DER_TYPE', `expected tag ${hexTag(wanted)}, found ${hexTag(tag)}`);
+    if ((tag & 31) === 31) this.fail('DER_VALUE_INVALID', 'tag number above 30');
+    if (start + 1 >= this.#bytes.length) this.fail('DER_TRUNCATED', 'ends inside an element');
+    const first = bytes[start + 1] as number;
+    let length = first;
+    let content = start + 2;
+    if (first >= 0x80) {
+      const count = first & 0x7f;
+      if (count === 0) this.fail('DER_NOT_DISTINGUISHED', 'indefinite length');
+      if (count > 4) this.fail('DER_VALUE_INVALID', 'length of more than four octets');
+      if (content + count > this.#bytes.length) this.fail('DER_TRUNCATED', 'ends inside a length');
+      length = 0;
+      for (let i = 0; i < count; i++) length = length * 256 + (bytes[content + i] as number);
+      content += count;
+      if (length < 0x80 || length < 256 ** (count - 1))
+        this.fail('DER_NOT_DISTINGUISHED', 'length is not in its shortest form');
+    }
+    if (length > this.#bytes.length - content)
+      this.fail('DER_TRUNCATED', `claims ${length} bytes, ${this.#bytes.length - content} remain`);
+    this.#content = content;
+    this.#next = content + length;
+  }
+
+  #utf8(content: Uint8Array): string {
+    try {
+      return utf8.decode(content);
+    } catch {
+      return this.fail('DER_VALUE_INVALID', 'UTF8String is not UTF-8');
+    }
+  }
+
+  /** BMPString is UCS-2: two octets a character, no surrogates. */
+  #bmp(content: Uint8Array): string {
+    if (content.length % 2 !== 0) this.fail('DER_VALUE_INVALID', 'BMPString of odd length');
+    let out = '';
+    for (let i = 0; i < content.length; i += 2) {
+      const unit = ((content[i] as number) << 8) | (content[i + 1] as number);
+      if (unit >= 0xd800 && unit <= 0xdfff) this.fail('DER_VALUE_INVALID', 'surrogate in a BMPString');
+      out += String.fromCharCode(unit);
+    }
+    return out;
+  }
+
+  #failAt(at: number, code: Code, message: string): never {
+    this.#start = at;
+    return this.fail(code, message);
+  }
+}
+
+/** TeletexString is taken for its ASCII part only: its other characters have no agreed meaning. */
+const CHARACTERS: ReadonlyMap<number, RegExp> = new Map([
+  [TAG.numericString, /^[0-9 ]$/],
+  [TAG.printableString, /^[A-Za-z0-9 '()+,\-./:=?]$/],
+  [TAG.teletexString, /^[\x20-\x7e]$/],
+  [TAG.ia5String, /^[\x00-\x7f]$/],
+  [TAG.visibleString, /^[\x20-\x7e]$/],
+]);
+
+function hexTag(tag: number): string {
+  return `0x${tag.toString(16).padStart(2, '0')}`;
+}
