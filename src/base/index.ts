@@ -5,5 +5,7 @@
 export * from './bytes.ts';
 export * from './clock.ts';
 export * from './crypto.ts';
+export * from './ed25519.ts';
 export * from './errors.ts';
 export * from './hex.ts';
+export * from './spki.ts';
