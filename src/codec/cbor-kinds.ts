@@ -25,6 +25,17 @@ export function uint(max: number = Number.MAX_SAFE_INTEGER): Kind<number> {
   };
 }
 
+/** A safe integer of either sign. */
+export function int(): Kind<number> {
+  return {
+    write: (out, value) => {
+      if (!Number.isSafeInteger(value)) misfit('not a safe integer');
+      out.int(value);
+    },
+    read: (from) => from.int(),
+  };
+}
+
 /** Limits count UTF-8 bytes; at most 65,535 unless told. */
 export function text(limits: Bounds = {}): Kind<string> {
   const bounds = { min: limits.min ?? 0, max: limits.max ?? MAX_TEXT };

@@ -18,7 +18,7 @@ export interface Field<T> {
 export type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
 /** A record type: encodes and decodes values of T, and is itself a kind, so that records nest. */
-export interface RecordType<T> extends Kind<T> {
+export interface RecordCodec<T> extends Kind<T> {
   readonly name: string;
   /** Field name and key in the order of the keys, for documentation and tests. */
   readonly keys: readonly (readonly [name: string, key: number])[];
@@ -28,7 +28,7 @@ export interface RecordType<T> extends Kind<T> {
   readonly decode: (bytes: Uint8Array, options?: CborOptions) => T;
 }
 
-export type RecordOf<R> = R extends RecordType<infer T> ? T : never;
+export type RecordOf<R> = R extends RecordCodec<infer T> ? T : never;
 
 /** `key` is an integer of 0..2^32-1, unique in its record, and never given another meaning. */
 export function field<T>(key: number, kind: Kind<T>): Field<T> {
@@ -45,7 +45,7 @@ interface Row {
 const scratch = new CborWriter(1024);
 let busy = false;
 
-export function record<T>(name: string, fields: Fields<T>): RecordType<T> {
+export function record<T>(name: string, fields: Fields<T>): RecordCodec<T> {
   const rows = rowsOf(name, fields);
   const write = (out: CborWriter, value: T): void => writeRows(out, rows, value as Record<string, unknown>);
   const read = (from: CborReader): T => readRows(from, rows) as T;

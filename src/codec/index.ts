@@ -12,6 +12,7 @@ export * from './der.ts';
 export * from './der-write.ts';
 export * from './jcs.ts';
 export * from './json.ts';
+export * from './json-shape.ts';
 export * from './pem.ts';
 export * from './struct.ts';
 export * from './x509.ts';
