@@ -16,6 +16,7 @@ export const DOMAINS = {
   gpu: 'gpu',
   policyOrder: 'order/policy',
   genesisOrder: 'order/genesis',
+  action: 'action',
 } as const;
 
 export type Domain = (typeof DOMAINS)[keyof typeof DOMAINS];

@@ -1,2 +1,116 @@
 /** Codes of the transparency log: trees, tiles, notes, checkpoints, leaves, seals, receipts, audits. */
-export const LOG_CODES = {} as const;
+export const LOG_CODES = {
+  TREE_RANGE_INVALID: {
+    kind: 'malformed',
+    meaning: 'An index, a size or a range does not fit the tree it is asked of',
+    remedy:
+      'Ask for an index below the tree size, and for an old size that is at least 1 and not above the new',
+  },
+  INCLUSION_INVALID: {
+    kind: 'unauthentic',
+    meaning: 'An inclusion proof does not lead from the leaf to the root (RFC 9162 section 2.1.3.2)',
+    remedy:
+      'Obtain the leaf, its index and its proof again; if it fails again, keep it as evidence of tampering',
+  },
+  CONSISTENCY_INVALID: {
+    kind: 'unauthentic',
+    meaning: 'A consistency proof does not show that one tree extends the other (RFC 9162 section 2.1.4.2)',
+    remedy: 'Keep both heads: if no valid proof can be produced, the log was forked or rewritten',
+  },
+  FRONTIER_INVALID: {
+    kind: 'malformed',
+    meaning: 'A stored right edge of the tree does not fit its size',
+    remedy: 'Recover the log from its entries; the frontier can be computed again',
+  },
+  TILE_PATH_INVALID: {
+    kind: 'malformed',
+    meaning: 'A path names no tile (c2sp.org/tlog-tiles)',
+    remedy:
+      'Use tile/<level>/<index> or tile/entries/<index>, with .p/<width> for a partial tile of width 1 to 255',
+  },
+  TILE_INVALID: {
+    kind: 'malformed',
+    meaning: 'A tile or an entry bundle does not hold exactly what its width says (c2sp.org/tlog-tiles)',
+    remedy: 'Obtain the file again from the log or a mirror',
+  },
+  NOTE_INVALID: {
+    kind: 'malformed',
+    meaning: 'Text is not a signed note (c2sp.org/signed-note)',
+    remedy: 'Give the note byte for byte, with its blank line, its signature lines and the last line feed',
+  },
+  NOTE_KEY_INVALID: {
+    kind: 'malformed',
+    meaning: 'A note verification key is malformed, has a wrong key ID or an unsupported type',
+    remedy: 'Copy the key again in the form name+id+key',
+  },
+  NOTE_KEY_AMBIGUOUS: {
+    kind: 'malformed',
+    meaning: 'Two known keys have the same name and key ID',
+    remedy: 'Remove one of them from the list of known keys',
+  },
+  NOTE_SIGNATURE_INVALID: {
+    kind: 'unauthentic',
+    meaning: 'A signature by a known key does not verify, which condemns the whole note',
+    remedy: 'Obtain the note again; a note that keeps failing was altered or forged',
+  },
+  NOTE_UNSIGNED: {
+    kind: 'unauthentic',
+    meaning: 'No known key signed the note',
+    remedy: 'Compare the key names on the note with the keys that you know',
+  },
+  NOTE_ALGORITHM_UNSUPPORTED: {
+    kind: 'undetermined',
+    meaning: 'A known key signs with an algorithm that is read but not verified here (ML-DSA-44)',
+    remedy: 'Rely on an Ed25519 key or cosignature of the same party',
+  },
+  CHECKPOINT_INVALID: {
+    kind: 'malformed',
+    meaning: 'A note is not a checkpoint (c2sp.org/tlog-checkpoint)',
+    remedy: 'Give a checkpoint: origin, decimal size and base64 root, a line each',
+  },
+  CHECKPOINT_ROOT_LENGTH: {
+    kind: 'malformed',
+    meaning: 'The root hash of a checkpoint is not 32 bytes long',
+    remedy: 'Give a checkpoint of a log that hashes with SHA-256',
+  },
+  CHECKPOINT_ORIGIN_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'A checkpoint is of another log than the one expected',
+    remedy: 'Ask the log that the trust policy names',
+  },
+  NOT_HARDWARE_BOUND: {
+    kind: 'unauthentic',
+    meaning: 'Only the log key signed a checkpoint, not the epoch key that hardware vouches for',
+    remedy: 'Treat the log key as leaked: a checkpoint of the enclave always carries both signatures',
+  },
+  LOG_SIGNATURE_MISSING: {
+    kind: 'unauthentic',
+    meaning: 'The epoch key signed a checkpoint but the log key did not',
+    remedy: 'Obtain the checkpoint again with both of its signatures',
+  },
+  LOG_KEY_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'The log key beside the evidence is not the one that the attested keyring names',
+    remedy: 'Obtain the attestation again together with the keys it names',
+  },
+  LEAF_INVALID: {
+    kind: 'malformed',
+    meaning: 'A leaf has fields that do not belong together, or lacks one that its kind needs',
+    remedy: 'Use a reader of the version that wrote the log',
+  },
+  LEAF_TOO_LARGE: {
+    kind: 'malformed',
+    meaning: 'A leaf is longer than the 65,535 bytes that a bundle can hold',
+    remedy: 'Commit to large payloads by their digest',
+  },
+  TLOG_PROOF_INVALID: {
+    kind: 'malformed',
+    meaning: 'Text is not a proof bundle (c2sp.org/tlog-proof@v1)',
+    remedy: 'Give the text byte for byte, from its first line to the end of the checkpoint',
+  },
+  RECEIPT_INVALID: {
+    kind: 'malformed',
+    meaning: 'A receipt or receipt file is incomplete or has another shape',
+    remedy: 'Give what the service returned or what the client saved, unchanged',
+  },
+} as const;
