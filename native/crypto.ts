@@ -21,6 +21,18 @@ import {
   type VerifyKey,
 } from '../src/base/index.ts';
 
+export {
+  type AgreementKey,
+  generateAgreementKey,
+  generateRecipientKey,
+  hkdf,
+  hmacSha256,
+  openAesGcm,
+  type RecipientKey,
+  sealAesGcm,
+} from './secrets.ts';
+export { deriveSigner, generateSigner, signerFromSeed } from './signer.ts';
+
 /**
  * Gathering small parts and hashing them in one call is a third faster than createHash (measured: 980 k/s against
  * 710 k/s for a Merkle node); above this size the copy costs more than it saves.
