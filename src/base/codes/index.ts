@@ -12,6 +12,7 @@
  */
 import { CODEC_CODES } from './codec.ts';
 import { ENCLAVE_CODES } from './enclave.ts';
+import { HARDWARE_CODES } from './hardware.ts';
 import { HOST_CODES } from './host.ts';
 import { IMAGE_CODES } from './image.ts';
 import { LEDGER_CODES } from './ledger.ts';
@@ -45,6 +46,7 @@ export type Code =
   | keyof typeof IMAGE_CODES
   | keyof typeof SIMULATOR_CODES
   | keyof typeof ENCLAVE_CODES
+  | keyof typeof HARDWARE_CODES
   | keyof typeof HOST_CODES;
 
 export const CODES: Readonly<Record<Code, CodeEntry>> = {
@@ -59,5 +61,6 @@ export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...IMAGE_CODES,
   ...SIMULATOR_CODES,
   ...ENCLAVE_CODES,
+  ...HARDWARE_CODES,
   ...HOST_CODES,
 };
