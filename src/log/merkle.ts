@@ -147,6 +147,7 @@ export interface Consistency {
  */
 export function verifyConsistency(hashing: Hashing, claim: Consistency): void {
   const { size1, root1, size2, root2, proof } = claim;
+  if (size1 === 0) fail('CONSISTENCY_INVALID', 'an empty tree is consistent with anything');
   verifySubtreeConsistency(hashing, {
     start: 0,
     end: size1,
@@ -187,14 +188,22 @@ function rise({ first, edge, last }: Climb): Climb {
   return { first: half(first), edge: half(edge), last: half(last) };
 }
 
+function compareKnown(hashing: Hashing, { start, end, subtree, root, proof }: SubtreeConsistency): void {
+  if (proof.length > 0) fail('CONSISTENCY_INVALID', 'there is nothing to prove, but the proof is not empty');
+  if (!equalBytes(subtree, start === end ? emptyRoot(hashing) : root))
+    fail('CONSISTENCY_INVALID', 'the roots differ');
+}
+
 /**
  * Throws `CONSISTENCY_INVALID` unless the subtree `[start, end)` belongs to the tree (Merkle Tree Certificates,
  * draft-ietf-plants-merkle-tree-certs section 4.4; with `start` 0 it is RFC 9162 section 2.1.4.2).
  */
 export function verifySubtreeConsistency(hashing: Hashing, claim: SubtreeConsistency): void {
   const { start, end, size, proof } = claim;
-  if (!isSubtree(start, end) || !isSize(size) || end > size)
+  if (!isSize(size) || end > size || !(isSubtree(start, end) || (start === end && isSize(start))))
     fail('CONSISTENCY_INVALID', `[${start}, ${end}) is no subtree of a tree of ${size}`);
+  // Nothing is hashed for an empty range or the whole tree: what is known is compared.
+  if (start === end || end - start === size) return compareKnown(hashing, claim);
   checkHashes([claim.subtree, claim.root, ...proof], 'CONSISTENCY_INVALID');
   let at: Climb = { first: start, edge: end - 1, last: size - 1 };
   while (at.first !== at.edge && (at.edge === at.last || isOdd(at.edge))) at = rise(at);
