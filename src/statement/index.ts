@@ -8,6 +8,8 @@ export * from './fields.ts';
 export * from './gpu.ts';
 export * from './identity.ts';
 export * from './keyring.ts';
+export * from './order.ts';
+export * from './order-file.ts';
 export * from './release.ts';
 export * from './seal.ts';
 export * from './session.ts';
