@@ -63,7 +63,8 @@ export function parseEif(file: Uint8Array): EifImage {
   const flags = view.getUint16(EIF_FIELD.flags);
   if ((flags & ~FLAG_ARM64) !== 0) bad('EIF_HEADER_INVALID', 'unknown flags', EIF_FIELD.flags);
   const crc = crc32(file.subarray(0, EIF_FIELD.crc), file.subarray(EIF_HEADER_SIZE));
-  if (crc !== view.getUint32(EIF_FIELD.crc)) bad('EIF_CRC_MISMATCH', 'checksum does not match', EIF_FIELD.crc);
+  if (crc !== view.getUint32(EIF_FIELD.crc))
+    bad('EIF_CRC_MISMATCH', 'checksum does not match', EIF_FIELD.crc);
   const sections = readSections(file, view);
   return Object.freeze({
     architecture: (flags & FLAG_ARM64) === 0 ? 'x86_64' : 'arm64',

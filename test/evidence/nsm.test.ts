@@ -88,7 +88,15 @@ describe('NSM messages', () => {
 
   it('reads fields in any order, as other implementations write them', () => {
     const reordered = cborgEncode(
-      new Map([['DescribePCR', new Map<string, unknown>([['data', new Uint8Array(48)], ['lock', false]])]]),
+      new Map([
+        [
+          'DescribePCR',
+          new Map<string, unknown>([
+            ['data', new Uint8Array(48)],
+            ['lock', false],
+          ]),
+        ],
+      ]),
       { mapSorter: () => 0 },
     );
     expect(decodeNsmResponse(reordered)).toEqual({
@@ -144,7 +152,10 @@ describe('NSM messages', () => {
         expect(error).toBeInstanceOf(AssayError);
       }
     };
-    const samples = [...Object.values(REQUESTS).map(encodeNsmRequest), ...Object.values(RESPONSES).map(encodeNsmResponse)];
+    const samples = [
+      ...Object.values(REQUESTS).map(encodeNsmRequest),
+      ...Object.values(RESPONSES).map(encodeNsmResponse),
+    ];
     for (const sample of samples) {
       for (let cut = 0; cut < sample.length; cut++) {
         expect(() => decodeNsmRequest(sample.subarray(0, cut))).toThrow(AssayError);
@@ -152,12 +163,17 @@ describe('NSM messages', () => {
       }
     }
     fc.assert(
-      fc.property(fc.constantFrom(...samples), fc.nat(), fc.integer({ min: 0, max: 255 }), (sample, at, byte) => {
-        const bytes = sample.slice();
-        bytes[at % bytes.length] = byte;
-        typed(decodeNsmRequest, bytes);
-        typed(decodeNsmResponse, bytes);
-      }),
+      fc.property(
+        fc.constantFrom(...samples),
+        fc.nat(),
+        fc.integer({ min: 0, max: 255 }),
+        (sample, at, byte) => {
+          const bytes = sample.slice();
+          bytes[at % bytes.length] = byte;
+          typed(decodeNsmRequest, bytes);
+          typed(decodeNsmResponse, bytes);
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

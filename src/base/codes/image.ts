@@ -12,13 +12,15 @@ export const IMAGE_CODES = {
   },
   EIF_LAYOUT_INVALID: {
     kind: 'malformed',
-    meaning: 'The sections of the image leave a gap, overlap, disagree with the header or do not end with the file',
+    meaning:
+      'The sections of the image leave a gap, overlap, disagree with the header or do not end with the file',
     remedy: 'Build the image again; readers that follow different fields would boot different bytes',
   },
   EIF_SECTIONS_INVALID: {
     kind: 'malformed',
     meaning: 'A section of the image is missing, given twice, out of order or of an unknown type',
-    remedy: 'Build the image with one kernel, one command line, metadata and at least one ramdisk after the kernel',
+    remedy:
+      'Build the image with one kernel, one command line, metadata and at least one ramdisk after the kernel',
   },
   EIF_SIGNATURE_INVALID: {
     kind: 'malformed',

@@ -1,0 +1,20 @@
+/**
+ * images/: builds what hardware measures: archives, EIFs, the enclave program, and their expected measurements.
+ * It must never run what it builds, sign anything, or put into an image what is not the same on every machine.
+ */
+export { type CpioFile, writeCpio } from './cpio.ts';
+export { type EifContent, writeEif } from './eif.ts';
+export { configDigest, formatMeasurements, measure, type ProgramMeasurements } from './measurements.ts';
+export {
+  buildProgram,
+  measureProgram,
+  type Program,
+  PROGRAM_ADDON,
+  PROGRAM_CMDLINE,
+  PROGRAM_CONFIG,
+  PROGRAM_ENTRY,
+  PROGRAM_LOCK,
+  PROGRAM_NODE,
+  type ProgramContent,
+  readProgram,
+} from './program.ts';
