@@ -5,6 +5,7 @@
  */
 export * from './action.ts';
 export * from './checkpoint.ts';
+export * from './files.ts';
 export * from './frontier.ts';
 export * from './leaf.ts';
 export * from './merkle.ts';

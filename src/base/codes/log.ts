@@ -113,4 +113,94 @@ export const LOG_CODES = {
     meaning: 'A receipt or receipt file is incomplete or has another shape',
     remedy: 'Give what the service returned or what the client saved, unchanged',
   },
+  RECEIPT_INDEX_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'The index inside a leaf is not the one its receipt claims',
+    remedy: 'Obtain the receipt again; if the proof verifies, keep it as evidence of tampering',
+  },
+  RECEIPT_EPOCH_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A receipt belongs to another epoch than the service that was judged',
+    remedy: 'Judge the service again and ask for a new decision: it has restarted',
+  },
+  RECEIPT_NOT_DECISION: {
+    kind: 'unacceptable',
+    meaning: 'A receipt is of a leaf that decides nothing',
+    remedy: 'Present the receipt of a decision',
+  },
+  DECISION_DENY: {
+    kind: 'unacceptable',
+    meaning: 'The decision is deny',
+    remedy: 'Do not act; the rule that denied is in the leaf',
+  },
+  DECISION_WARN: {
+    kind: 'unacceptable',
+    meaning: 'The decision is warn, which never lets an action happen',
+    remedy: 'Do not act; change the policy to allow what should pass',
+  },
+  DECISION_ESCALATE: {
+    kind: 'unacceptable',
+    meaning: 'The decision is escalate, which never lets an action happen',
+    remedy: 'Obtain the approval that the policy asks for, and decide again',
+  },
+  RECEIPT_AUDIENCE_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A decision was made for another tool server',
+    remedy: 'Ask for a decision that names this audience',
+  },
+  RECEIPT_ACTION_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A decision was made for another tool or other arguments',
+    remedy: 'Call the tool with exactly the arguments that the decision returned',
+  },
+  RECEIPT_NONCE_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A decision carries another nonce',
+    remedy: 'Present the receipt of this very request',
+  },
+  RECEIPT_PRINCIPAL_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A decision was made for another caller',
+    remedy: 'Let the caller who asked for the decision act on it',
+  },
+  RECEIPT_LEVEL_TOO_LOW: {
+    kind: 'unacceptable',
+    meaning: 'A receipt is not of the level that the tool or the policy asks for',
+    remedy: 'Wait for the next seal and present the receipt with it',
+  },
+  RECEIPT_EXPIRED: {
+    kind: 'unacceptable',
+    meaning: 'A decision is past its time, or names none',
+    remedy: 'Ask for a new decision',
+  },
+  SERVICE_EXPIRED: {
+    kind: 'unacceptable',
+    meaning: 'The judgement of the service is past its validity',
+    remedy: 'Verify the service again',
+  },
+  SIMULATION_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A service on simulated hardware does not carry a sim. origin, or a genuine one does',
+    remedy: 'Refuse it: simulated and genuine services never share an origin',
+  },
+  SEAL_SERVICE_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'A seal is of another service, boot or set of keys than the one judged',
+    remedy: 'Obtain the seal from the service itself',
+  },
+  SEAL_UNQUOTED: {
+    kind: 'undetermined',
+    meaning: 'A seal has no hardware evidence: its quote was never answered',
+    remedy: 'Use a later seal, which covers the same leaves',
+  },
+  SEAL_HEAD_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'A seal is of another head than the checkpoint beside it',
+    remedy: 'Obtain the receipt and the seal for the same tree size',
+  },
+  UNWITNESSED: {
+    kind: 'undetermined',
+    meaning: 'No witness has cosigned: a fork or rollback would show only to who compares heads',
+    remedy: 'Keep receipts and give them to the auditor, who finds any fork that contradicts them',
+  },
 } as const;
