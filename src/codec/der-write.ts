@@ -54,13 +54,14 @@ function bigEndian(value: bigint): Uint8Array {
 }
 
 export function derOid(dotted: string): Uint8Array {
-  const [first, second, ...rest] = dotted
-    .split('.')
-    .map((arc) => BigInt(/^(0|[1-9]\d{0,38})$/.test(arc) ? arc : -1));
+  const arcs = dotted.split('.').map((arc) => {
+    if (!/^(0|[1-9]\d{0,38})$/.test(arc)) fail('DER_VALUE_INVALID', 'not an object identifier');
+    return BigInt(arc);
+  });
+  const [first, second, ...rest] = arcs;
   if (first === undefined || second === undefined || first > 2n || (first < 2n && second > 39n))
     return fail('DER_VALUE_INVALID', 'not an object identifier');
   const octets = [first * 40n + second, ...rest].flatMap((arc) => {
-    if (arc < 0n) fail('DER_VALUE_INVALID', 'not an object identifier');
     const groups = [Number(arc & 0x7fn)];
     for (let left = arc >> 7n; left > 0n; left >>= 7n) groups.unshift(0x80 | Number(left & 0x7fn));
     return groups;
