@@ -99,7 +99,10 @@ describe.skipIf(CORPUS === null)('ACS core fixtures', () => {
     if (fixture.case_kind === 'manifest') {
       it(fixture.id, () => {
         const read = (): unknown => parseManifest(yaml(fixture.manifest_yaml));
-        if (!fixture.expect_valid) return expect(read).toFailWith('POLICY_MANIFEST_INVALID');
+        if (!fixture.expect_valid) {
+          expect(read).toFailWith('POLICY_MANIFEST_INVALID');
+          return;
+        }
         const manifest = parseManifest(yaml(fixture.manifest_yaml));
         expect([...manifest.points.keys()]).toEqual(fixture.expected_intervention_point_names);
       });

@@ -68,7 +68,7 @@ function policyId(policy: PolicyJson, index: number): string {
 
 /** What `preparsePolicies` takes. */
 export function staticPolicies(policies: readonly CedarPolicy[]): JsonText {
-  const members = policies.map(({ id, text }) => `${JSON.stringify(id)}:${JSON.stringify(`${text};`)}`);
+  const members = policies.map(({ id, text }) => `${JSON.stringify(id)}:${JSON.stringify(text)}`);
   return { json: `{"staticPolicies":{${members.join(',')}}}` };
 }
 

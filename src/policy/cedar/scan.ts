@@ -1,11 +1,11 @@
 /**
  * Bounds Cedar text before the Cedar parser sees it.
  *
- * The parser and evaluator recurse on a fixed WebAssembly stack without a guard. Measured on version 4.13: 150
- * nested parentheses, or a chain of 500 `+`, `.` or `if`, end in `memory access out of bounds`, and an instance that
- * trapped once traps for ever. So the height of each expression is bounded here, from above: every operator adds
- * one, a closed bracket adds its contents, `&&`, `||` and `,` start a new operand (those chains are measured to be
- * safe), and `if` counts until its list or bracket ends. Strings and `//` comments are skipped as Cedar lexes them.
+ * Cedar recurses on a fixed WebAssembly stack without a guard. Measured on version 4.13: 150 nested parentheses, or
+ * a chain of 500 `+`, `.`, `&&`, `if` or `when` clauses, end in `memory access out of bounds` while parsing,
+ * translating or evaluating, and an instance that trapped once traps for ever. So the height of each expression is
+ * bounded here, from above: an operator adds one to its operand, a closed bracket adds its contents, `&&`, `||` and
+ * `if` add one to whatever stands beside them, `,` starts anew. Strings and comments are skipped as Cedar lexes them.
  */
 import { fail } from '../../base/errors.ts';
 
@@ -18,7 +18,7 @@ export const CEDAR_LIMITS = {
   height: 96,
 } as const;
 
-/** Splits a policy set into its policies, in order, without the final semicolons. */
+/** Splits a policy set into its policies, in order, each with its final semicolon. */
 export function splitCedar(text: string): readonly string[] {
   if (text.length > CEDAR_LIMITS.text) tooComplex(`longer than ${CEDAR_LIMITS.text} characters`, 0);
   if (!text.isWellFormed()) fail('POLICY_CEDAR_INVALID', 'policy set: holds a lone surrogate');
@@ -33,10 +33,13 @@ export function splitCedar(text: string): readonly string[] {
 interface Level {
   readonly open: string;
   /** Height bound of the operand being read. */
-  height: number;
-  /** The highest operand before it. */
-  max: number;
-  ifs: number;
+  operand: number;
+  /** The highest operand of the same list item so far. */
+  highest: number;
+  /** `&&`, `||`, `if` and clauses of the same item: each may put the others below itself. */
+  joints: number;
+  /** The highest list item before this one. */
+  items: number;
 }
 
 interface Scan {
@@ -59,7 +62,7 @@ function newScan(text: string): Scan {
 }
 
 function newLevel(open: string): Level {
-  return { open, height: 0, max: 0, ifs: 0 };
+  return { open, operand: 0, highest: 0, joints: 0, items: 0 };
 }
 
 function token(scan: Scan): void {
@@ -93,8 +96,8 @@ function word(scan: Scan): void {
   while (scan.at < scan.text.length && WORD.test(scan.text[scan.at] as string)) scan.at++;
   const name = scan.text.slice(from, scan.at);
   const level = top(scan);
-  if (name === 'if') level.ifs++;
-  if (name === 'if' || OPERATOR_WORDS.has(name)) grow(scan, level, 1);
+  if (name === 'if') join(scan, level);
+  else if (OPERATOR_WORDS.has(name)) grow(scan, level, 1);
 }
 
 function symbol(scan: Scan, char: string): void {
@@ -103,10 +106,10 @@ function symbol(scan: Scan, char: string): void {
   if (char === '(' || char === '[' || char === '{') open(scan, char);
   else if (CLOSES[char] !== undefined) close(scan, char);
   else if (char === ';' && scan.levels.length === 1) endStatement(scan);
-  else if (char === ',') nextOperand(level, true);
+  else if (char === ',') nextItem(level);
   else if ((char === '&' || char === '|') && scan.text[scan.at] === char) {
     scan.at++;
-    nextOperand(level, false);
+    join(scan, level);
   } else if (OPERATORS.includes(char)) grow(scan, level, 1);
   else if (!IGNORED.includes(char))
     fail('POLICY_CEDAR_INVALID', `policy set: the character at ${scan.at - 1} is not part of Cedar`);
@@ -126,29 +129,44 @@ function close(scan: Scan, char: string): void {
   const inner = scan.levels.length > 1 ? scan.levels.pop() : undefined;
   if (inner === undefined || inner.open !== CLOSES[char])
     return fail('POLICY_CEDAR_INVALID', `policy set: unmatched ${char} at ${scan.at - 1}`);
-  const height = Math.max(inner.max, inner.height) + inner.ifs + 1;
+  const height = Math.max(inner.items, heightOf(inner)) + 1;
   const outer = top(scan);
-  // Clauses of one policy stand beside each other; brackets within an expression contain each other.
-  if (scan.levels.length === 1) outer.max = Math.max(outer.max, height);
-  else grow(scan, outer, height);
+  if (scan.levels.length > 1) return grow(scan, outer, height);
+  // Clauses of one policy stand beside each other and are joined like operands of `&&`.
+  outer.highest = Math.max(outer.highest, height);
+  join(scan, outer);
+}
+
+function heightOf(level: Level): number {
+  return Math.max(level.operand, level.highest) + level.joints;
 }
 
 function grow(scan: Scan, level: Level, by: number): void {
-  level.height += by;
-  if (level.height + level.ifs > CEDAR_LIMITS.height)
+  level.operand += by;
+  bound(scan, level);
+}
+
+function join(scan: Scan, level: Level): void {
+  level.highest = Math.max(level.highest, level.operand);
+  level.operand = 0;
+  level.joints++;
+  bound(scan, level);
+}
+
+function bound(scan: Scan, level: Level): void {
+  if (heightOf(level) > CEDAR_LIMITS.height)
     tooComplex(`an expression is more than ${CEDAR_LIMITS.height} operators high`, scan.at);
 }
 
-function nextOperand(level: Level, endsIf: boolean): void {
-  level.max = Math.max(level.max, level.height);
-  level.height = 0;
-  if (!endsIf) return;
-  level.max += level.ifs;
-  level.ifs = 0;
+function nextItem(level: Level): void {
+  level.items = Math.max(level.items, heightOf(level));
+  level.operand = 0;
+  level.highest = 0;
+  level.joints = 0;
 }
 
 function endStatement(scan: Scan): void {
-  const statement = scan.text.slice(scan.start, scan.at - 1);
+  const statement = scan.text.slice(scan.start, scan.at);
   if (statement.length > CEDAR_LIMITS.statement)
     tooComplex(`a policy is longer than ${CEDAR_LIMITS.statement} characters`, scan.start);
   if (scan.statements.length === CEDAR_LIMITS.policies)
