@@ -37,7 +37,8 @@ interface Vector {
 }
 
 const hash = nodeCrypto;
-const hashes = (texts: readonly string[] | null): Uint8Array[] => (texts ?? []).map((text) => fromBase64(text));
+const hashes = (texts: readonly string[] | null): Uint8Array[] =>
+  (texts ?? []).map((text) => fromBase64(text));
 
 /** How each vector file asks its question; null hashes in a vector are empty byte strings. */
 const RUNNERS: Readonly<Record<string, (v: Vector) => void>> = {
@@ -157,7 +158,13 @@ describe('proofs that are built here', () => {
     for (let size2 = 1; size2 <= 40; size2++)
       for (let size1 = 1; size1 <= size2; size1++) {
         const proof = buildConsistencyProof(hash, reader(leaves), size1, size2);
-        const claim = { size1, size2, root1: roots[size1] as Uint8Array, root2: roots[size2] as Uint8Array, proof };
+        const claim = {
+          size1,
+          size2,
+          root1: roots[size1] as Uint8Array,
+          root2: roots[size2] as Uint8Array,
+          proof,
+        };
         verifyConsistency(hash, claim);
         const other = roots[size1 === 1 ? 2 : 1] as Uint8Array;
         expect(() => verifyConsistency(hash, { ...claim, root1: other })).toFailWith('CONSISTENCY_INVALID');
@@ -167,7 +174,8 @@ describe('proofs that are built here', () => {
   it('work beyond 2^32 leaves, where bitwise operators would not', () => {
     // All leaves alike, so that a node's hash depends on its level only.
     const levels = [leafHash(hash, utf8('same'))];
-    for (let i = 0; i < 50; i++) levels.push(nodeHash(hash, levels[i] as Uint8Array, levels[i] as Uint8Array));
+    for (let i = 0; i < 50; i++)
+      levels.push(nodeHash(hash, levels[i] as Uint8Array, levels[i] as Uint8Array));
     const read = (level: number) => levels[level] as Uint8Array;
     const fold = (size: number) =>
       rangeNodes({ start: 0, end: size })
@@ -188,18 +196,36 @@ describe('proofs that are built here', () => {
     const tree = leaves.slice(0, size);
     const root = rootOf(hash, tree);
     fc.assert(
-      fc.property(fc.nat(size - 1), fc.nat(), fc.nat(31), fc.integer({ min: 1, max: 255 }), (index, at, byte, x) => {
-        const proof = inclusionProof(hash, tree, index).map((h) => h.slice());
-        const claim = { index, size, leafHash: tree[index] as Uint8Array, root };
-        const flipped = proof.map((h) => h.slice());
-        (flipped[at % proof.length] as Uint8Array)[byte]! ^= x;
-        for (const bad of [flipped, proof.slice(1), [...proof, root], [root, ...proof], [...proof].reverse()]) {
-          if (bad.length === proof.length && bad.every((h, i) => toHex(h) === toHex(proof[i] as Uint8Array))) continue;
-          expect(() => verifyInclusion(hash, { ...claim, proof: bad })).toFailWith('INCLUSION_INVALID');
-        }
-        const other = (index + 1 + (at % (size - 1))) % size;
-        expect(() => verifyInclusion(hash, { ...claim, index: other, proof })).toFailWith('INCLUSION_INVALID');
-      }),
+      fc.property(
+        fc.nat(size - 1),
+        fc.nat(),
+        fc.nat(31),
+        fc.integer({ min: 1, max: 255 }),
+        (index, at, byte, x) => {
+          const proof = inclusionProof(hash, tree, index).map((h) => h.slice());
+          const claim = { index, size, leafHash: tree[index] as Uint8Array, root };
+          const flipped = proof.map((h) => h.slice());
+          (flipped[at % proof.length] as Uint8Array)[byte]! ^= x;
+          for (const bad of [
+            flipped,
+            proof.slice(1),
+            [...proof, root],
+            [root, ...proof],
+            [...proof].reverse(),
+          ]) {
+            if (
+              bad.length === proof.length &&
+              bad.every((h, i) => toHex(h) === toHex(proof[i] as Uint8Array))
+            )
+              continue;
+            expect(() => verifyInclusion(hash, { ...claim, proof: bad })).toFailWith('INCLUSION_INVALID');
+          }
+          const other = (index + 1 + (at % (size - 1))) % size;
+          expect(() => verifyInclusion(hash, { ...claim, index: other, proof })).toFailWith(
+            'INCLUSION_INVALID',
+          );
+        },
+      ),
     );
   });
 
