@@ -1,0 +1,222 @@
+#include "stream.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "addon.h"
+#include "address.h"
+
+namespace assay {
+
+namespace {
+
+// Reads in one turn of the loop before others get theirs: 4 * 64 KiB.
+constexpr int kReadsPerTurn = 4;
+// Chunks in one sendmsg; the rest follows in the next call. The kernel's limit is 1024.
+constexpr size_t kGather = 64;
+
+Napi::Value Number(Napi::Env env, long value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+}  // namespace
+
+Napi::Function Stream::Define(Napi::Env env) {
+  return DefineClass(env, "Stream",
+                     {InstanceMethod<&Stream::Start>("start"),
+                      InstanceMethod<&Stream::FinishConnect>("finishConnect"),
+                      InstanceMethod<&Stream::ReadStart>("readStart"),
+                      InstanceMethod<&Stream::ReadStop>("readStop"),
+                      InstanceMethod<&Stream::AwaitWritable>("awaitWritable"),
+                      InstanceMethod<&Stream::Write>("write"),
+                      InstanceMethod<&Stream::Shutdown>("shutdown"),
+                      InstanceMethod<&Stream::Close>("close"),
+                      InstanceMethod<&Stream::IsConnecting>("isConnecting")});
+}
+
+// The class is not exported, so only Wrap calls this: JavaScript cannot make a stream of a descriptor of its choice.
+Stream::Stream(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Stream>(info) {
+  addon_ = info.Env().GetInstanceData<AddonData>();
+}
+
+Stream::~Stream() { Release(); }
+
+Napi::Value Stream::Wrap(Napi::Env env, int fd, bool connecting, int* error) {
+  auto* addon = env.GetInstanceData<AddonData>();
+  const Napi::Object object = addon->stream.New({});
+  Stream* stream = object.IsEmpty() ? nullptr : Unwrap(object);
+  Poller* poller = nullptr;
+  *error = Poller::Open(addon->pollers, fd, stream, &poller);
+  if (*error != 0) return {};
+  if (stream == nullptr) {
+    poller->Close();
+    *error = -ECANCELED;
+    return {};
+  }
+  stream->poller_ = poller;
+  stream->connecting_ = connecting;
+  stream->context_ = std::make_unique<Napi::AsyncContext>(env, "assay.stream", object);
+  // An open descriptor keeps its object: it is Close, not the garbage collector, that ends a connection.
+  stream->Ref();
+  return object;
+}
+
+Napi::Value Stream::Connect(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Address address;
+  int error = ReadAddress(info[0], info[1], &address);
+  if (error != 0) return Number(env, error);
+  const int fd = OpenSocket(address);
+  if (fd < 0) return Number(env, fd);
+  int result;
+  do {
+    result = connect(fd, &address.name.base, address.length);
+  } while (result != 0 && errno == EINTR);
+  // A full backlog is EAGAIN on AF_UNIX: nothing is in progress then, and the caller tries again.
+  const bool connecting = result != 0 && errno == EINPROGRESS;
+  if (result != 0 && !connecting) {
+    error = -errno;
+    close(fd);
+    return Number(env, error);
+  }
+  const Napi::Value stream = Wrap(env, fd, connecting, &error);
+  return error != 0 ? Number(env, error) : stream;
+}
+
+Napi::Value Stream::Start(const Napi::CallbackInfo& info) {
+  if (poller_ == nullptr) return Number(info.Env(), -EBADF);
+  on_read_ = Napi::Persistent(info[0].As<Napi::Function>());
+  on_writable_ = Napi::Persistent(info[1].As<Napi::Function>());
+  return Number(info.Env(), 0);
+}
+
+Napi::Value Stream::IsConnecting(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), connecting_);
+}
+
+Napi::Value Stream::FinishConnect(const Napi::CallbackInfo& info) {
+  if (poller_ == nullptr) return Number(info.Env(), -EBADF);
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(poller_->fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  connecting_ = false;
+  return Number(info.Env(), -error);
+}
+
+int Stream::Rewatch() {
+  if (poller_ == nullptr) return -EBADF;
+  return poller_->Watch((reading_ ? UV_READABLE : 0) | (writing_ ? UV_WRITABLE : 0));
+}
+
+Napi::Value Stream::ReadStart(const Napi::CallbackInfo& info) {
+  reading_ = true;
+  return Number(info.Env(), Rewatch());
+}
+
+Napi::Value Stream::ReadStop(const Napi::CallbackInfo& info) {
+  reading_ = false;
+  return Number(info.Env(), Rewatch());
+}
+
+Napi::Value Stream::AwaitWritable(const Napi::CallbackInfo& info) {
+  writing_ = true;
+  return Number(info.Env(), Rewatch());
+}
+
+// write(chunks: Uint8Array[], offset): bytes sent from `offset` of the first chunk on; 0 when the socket is full.
+Napi::Value Stream::Write(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (poller_ == nullptr) return Number(env, -EBADF);
+  const Napi::Array chunks = info[0].As<Napi::Array>();
+  size_t skip = info[1].As<Napi::Number>().Uint32Value();
+  std::array<iovec, kGather> parts;
+  const size_t count = std::min<size_t>(chunks.Length(), kGather);
+  for (size_t i = 0; i < count; i++) {
+    auto chunk = chunks.Get(static_cast<uint32_t>(i)).As<Napi::Uint8Array>();
+    if (skip > chunk.ByteLength()) return Number(env, -EINVAL);
+    parts[i] = {chunk.Data() + skip, chunk.ByteLength() - skip};
+    skip = 0;
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = count;
+  ssize_t sent;
+  do {
+    sent = sendmsg(poller_->fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return Number(env, sent);
+  return Number(env, errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno);
+}
+
+Napi::Value Stream::Shutdown(const Napi::CallbackInfo& info) {
+  if (poller_ == nullptr) return Number(info.Env(), -EBADF);
+  return Number(info.Env(), shutdown(poller_->fd(), SHUT_WR) == 0 ? 0 : -errno);
+}
+
+Napi::Value Stream::Close(const Napi::CallbackInfo& info) {
+  if (poller_ != nullptr) {
+    Release();
+    Unref();
+  }
+  return info.Env().Undefined();
+}
+
+void Stream::Release() {
+  if (poller_ != nullptr) std::exchange(poller_, nullptr)->Close();
+  reading_ = writing_ = false;
+  // These hold the JavaScript stream, which holds this object.
+  on_read_.Reset();
+  on_writable_.Reset();
+}
+
+// The environment is ending and runs no more JavaScript; its references go with it.
+void Stream::OnPollerGone() { poller_ = nullptr; }
+
+void Stream::OnPoll(int events) {
+  const Napi::HandleScope scope(Env());
+  [[maybe_unused]] const Napi::Object self = Value();  // Keeps this object while JavaScript may close it.
+  if ((events & UV_WRITABLE) != 0 && writing_) {
+    writing_ = false;
+    Call(on_writable_, Env().Undefined());
+  }
+  if ((events & UV_READABLE) != 0 && poller_ != nullptr && reading_) ReadSome();
+  if (poller_ != nullptr) Rewatch();
+}
+
+// Gives JavaScript a Buffer for bytes, null for the end of the stream, a negative errno for a broken connection.
+void Stream::ReadSome() {
+  for (int turn = 0; turn < kReadsPerTurn && poller_ != nullptr && reading_; turn++) {
+    const Napi::HandleScope scope(Env());
+    ssize_t count;
+    do {
+      count = recv(poller_->fd(), addon_->received.data(), addon_->received.size(), MSG_DONTWAIT);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (count <= 0) {
+      reading_ = false;
+      Call(on_read_, count == 0 ? napi_value(Env().Null()) : napi_value(Number(Env(), -errno)));
+      return;
+    }
+    const auto length = static_cast<size_t>(count);
+    Call(on_read_, Napi::Buffer<char>::Copy(Env(), addon_->received.data(), length));
+    // A short read means that the socket is empty; asking again would only cost a system call.
+    if (length < addon_->received.size()) return;
+  }
+}
+
+void Stream::Call(const Napi::FunctionReference& callback, napi_value argument) {
+  if (callback.IsEmpty()) return;
+  const napi_env env = Env();
+  napi_value ignored = nullptr;
+  const napi_status status =
+      napi_make_callback(env, *context_, Value(), callback.Value(), 1, &argument, &ignored);
+  if (status != napi_pending_exception) return;
+  napi_value exception = nullptr;
+  // Fails while a worker is being terminated: then there is nobody left to tell.
+  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+}
+
+}  // namespace assay
