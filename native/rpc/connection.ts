@@ -56,7 +56,8 @@ export class ServedConnection<C> {
   /** Ends a connection that is over one of its times. */
   sweep(now: number): void {
     const { idleMs, frameMs, stallMs } = this.#limits;
-    if (this.#stalledSince > 0 && now - this.#stalledSince > stallMs) this.#giveUp('does not read its answers');
+    if (this.#stalledSince > 0 && now - this.#stalledSince > stallMs)
+      this.#giveUp('does not read its answers');
     else if (this.#frameSince > 0 && now - this.#frameSince > frameMs) this.#giveUp('left a frame half sent');
     else if (this.#session.inFlight === 0 && now - this.#activeAt > idleMs) this.#giveUp('is idle');
   }

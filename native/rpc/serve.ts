@@ -91,7 +91,13 @@ export function createRpcServer<C>(options: RpcServerOptions<C>): RpcServer {
     stream.once('end', gone);
   }
 
-  const period = Math.min(1_000, limits.handshakeMs / 4, limits.idleMs / 4, limits.frameMs / 4, limits.stallMs / 4);
+  const period = Math.min(
+    1_000,
+    limits.handshakeMs / 4,
+    limits.idleMs / 4,
+    limits.frameMs / 4,
+    limits.stallMs / 4,
+  );
   const timer = setInterval(sweep, Math.max(5, period));
   timer.unref();
 
@@ -101,13 +107,18 @@ export function createRpcServer<C>(options: RpcServerOptions<C>): RpcServer {
       watch(entry, raw);
       if (!open || entries.size >= limits.maxConnections) {
         raw.destroy();
-        options.onDrop?.(new AssayError('CONNECTION_DROPPED', `one more than ${limits.maxConnections} connections`));
+        options.onDrop?.(
+          new AssayError('CONNECTION_DROPPED', `one more than ${limits.maxConnections} connections`),
+        );
         return;
       }
       entries.add(entry);
       start(entry).catch((error: unknown) => {
         const text = error instanceof Error ? error.message : String(error);
-        drop(entry, error instanceof AssayError ? error : new AssayError('CONNECTION_DROPPED', `handshake: ${text}`));
+        drop(
+          entry,
+          error instanceof AssayError ? error : new AssayError('CONNECTION_DROPPED', `handshake: ${text}`),
+        );
       });
     },
     connections: () => entries.size,

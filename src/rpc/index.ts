@@ -8,3 +8,12 @@ export * from './messages.ts';
 export type { MessageCodec } from './protobuf.ts';
 export * from './service.ts';
 export * from './status.ts';
+export { ClientSession, type ClientSessionOptions } from './client-session.ts';
+export {
+  type Handler,
+  handler,
+  type HandlerTable,
+  handlerTable,
+  ServerSession,
+  type ServerSessionOptions,
+} from './server-session.ts';

@@ -65,10 +65,10 @@ export const RPC_CODES = {
     meaning: 'The peer answered with an error that is not in the catalogue',
     remedy: 'See its message; the peer may be of another version',
   },
-  CONNECTION_FAILED: {
+  TLS_FAILED: {
     kind: 'undetermined',
-    meaning: 'No connection to the address, or no TLS 1.3 over it',
-    remedy: 'Check that the service runs and that the address is its own',
+    meaning: 'The address answers, but not with TLS 1.3 and the protocol assay/1',
+    remedy: 'Check that the address is the service itself, or a relay that passes bytes unchanged',
   },
   CONNECTION_LOST: {
     kind: 'undetermined',

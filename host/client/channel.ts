@@ -1,0 +1,105 @@
+/**
+ * A channel to an enclave: TLS 1.3 whose peer is not yet known. Certificates say nothing here; whoever opens a
+ * channel compares `peerSpkiHash` and `exporter` with evidence before it believes an answer (`connect` does).
+ */
+import { createHash } from 'node:crypto';
+import { connect as connectSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { createRpcClient, type RpcClient } from '../../native/rpc/index.ts';
+import { transportError } from '../../native/transport-error.ts';
+import { AssayError } from '../../src/base/errors.ts';
+import { type Address, parseAddress } from './address.ts';
+
+const ALPN = 'assay/1';
+const EXPORTER_LABEL = 'EXPORTER-assay-session-v1';
+const EXPORTER_BYTES = 32;
+
+export interface ChannelOptions {
+  /** Client key and self-signed certificate, PEM, for methods that need a principal; `{}` for none. */
+  readonly tls: { readonly key?: string; readonly cert?: string };
+  /** For connecting, and for each call unless it says otherwise, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface Channel extends RpcClient {
+  /** SHA-256 of the server's public key (SPKI, DER), whose possession it proved in this handshake. */
+  readonly peerSpkiHash: Uint8Array;
+  /** TLS-Exporter("EXPORTER-assay-session-v1", challenge, 32); only the two ends of this session can compute it. */
+  readonly exporter: (challenge: Uint8Array) => Uint8Array;
+}
+
+export const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** The raw stream; TLS waits for its connection. */
+async function openStream(address: Exclude<Address, { family: 'vsock' }>): Promise<Duplex> {
+  return address.family === 'unix'
+    ? connectSocket({ path: address.path })
+    : connectSocket({ host: address.host, port: address.port, noDelay: true });
+}
+
+function handshake(raw: Duplex, options: ChannelOptions, timeoutMs: number): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const stream = connectTls({
+      socket: raw as never,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      ALPNProtocols: [ALPN],
+      // No authority vouches for an enclave: its evidence does, and it names this key.
+      rejectUnauthorized: false,
+      ...options.tls,
+    });
+    const failed = (error: AssayError): void => {
+      clearTimeout(timer);
+      reject(error);
+      stream.destroy();
+      raw.destroy();
+    };
+    const timer = setTimeout(
+      () => failed(new AssayError('TLS_FAILED', `no handshake within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    raw.on('error', (error) => failed(transportError(error)));
+    stream.on('error', (error: NodeJS.ErrnoException) => failed(connectionError(error)));
+    stream.once('close', () =>
+      failed(new AssayError('TLS_FAILED', 'the peer closed the connection in the handshake')),
+    );
+    stream.once('secureConnect', () => {
+      clearTimeout(timer);
+      if (stream.alpnProtocol !== ALPN)
+        failed(new AssayError('TLS_FAILED', `the peer does not speak ${ALPN}`));
+      else resolve(stream);
+    });
+  });
+}
+
+/** What TLS itself says is its own failure; the rest is the socket's. */
+function connectionError(error: NodeJS.ErrnoException): AssayError {
+  const ours = error.code === undefined || /SSL|TLS/.test(error.code) || error.code === 'ECONNRESET';
+  return ours
+    ? new AssayError('TLS_FAILED', `handshake: ${error.message}`, { cause: error })
+    : transportError(error);
+}
+
+function peerSpkiHash(stream: TLSSocket): Uint8Array {
+  const certificate = stream.getPeerX509Certificate();
+  if (certificate === undefined) throw new AssayError('TLS_FAILED', 'the server sent no certificate');
+  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return new Uint8Array(createHash('sha256').update(spki).digest());
+}
+
+/**
+ * `address` as text is read by `parseAddress`. Rejects with ADDRESS_INVALID, TLS_FAILED or what the
+ * socket met.
+ */
+export async function openChannel(address: string | Address, options: ChannelOptions): Promise<Channel> {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const target = typeof address === 'string' ? parseAddress(address) : address;
+  const stream = await handshake(await openStream(target as never), options, timeoutMs);
+  return {
+    ...createRpcClient(stream, { timeoutMs }),
+    peerSpkiHash: peerSpkiHash(stream),
+    exporter: (challenge) =>
+      new Uint8Array(stream.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.from(challenge))),
+  };
+}

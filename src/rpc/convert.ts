@@ -1,0 +1,51 @@
+/** Statements as messages and back: the same values, in the shapes that the wire has for them. */
+import { fail } from '../base/errors.ts';
+import type { Attestation, ChallengePath } from '../statement/attestation.ts';
+import type { Attestation as AttestationMessage } from './messages.ts';
+
+interface PathMessage {
+  readonly challengeIndex: number;
+  readonly challengeCount: number;
+  readonly challengePath: readonly Uint8Array[];
+}
+
+/** A count of 0 stands for none. */
+export function pathToWire(path: ChallengePath | null): {
+  challengeIndex: number;
+  challengeCount: number;
+  challengePath: Uint8Array[];
+} {
+  return {
+    challengeIndex: path?.index ?? 0,
+    challengeCount: path?.count ?? 0,
+    challengePath: [...(path?.path ?? [])],
+  };
+}
+
+export function pathFromWire({
+  challengeIndex,
+  challengeCount,
+  challengePath,
+}: PathMessage): ChallengePath | null {
+  return challengeCount === 0
+    ? null
+    : { index: challengeIndex, count: challengeCount, path: [...challengePath] };
+}
+
+export function attestationToWire(attestation: Attestation): AttestationMessage {
+  const { platform, evidence, identity, keys, challenge } = attestation;
+  return {
+    platform,
+    evidence,
+    identity,
+    ...pathToWire(challenge),
+    keys: keys.map(({ name, key }) => ({ name, key })),
+  };
+}
+
+/** Throws MESSAGE_VALUE_INVALID when the message is absent. */
+export function attestationFromWire(message: AttestationMessage | null | undefined): Attestation {
+  if (message === null || message === undefined) return fail('MESSAGE_VALUE_INVALID', 'attestation: absent');
+  const { platform, evidence, identity, keys } = message;
+  return { platform, evidence, identity, challenge: pathFromWire(message), keys };
+}
