@@ -220,17 +220,21 @@ export class DerReader {
     return { unused, bytes: content.subarray(1) };
   }
 
-  /** Named bits, most significant first; trailing zero bits must be left out (X.690 section 11.2.2). */
-  namedBits(max: number): readonly boolean[] {
+  /**
+   * Named bits, most significant first. DER leaves trailing zero bits out (X.690 section 11.2.2); `trailingZeros`
+   * says whether that is demanded.
+   */
+  namedBits(max: number, trailingZeros: 'refused' | 'accepted'): readonly boolean[] {
     const { unused, bytes } = this.bits();
     const count = 8 * bytes.length - unused;
-    if (count > max) this.fail('DER_VALUE_INVALID', `more than ${max} named bits`);
+    if (count > max + 64) this.fail('DER_VALUE_INVALID', `more than ${max} named bits`);
     const bits = Array.from(
       { length: count },
       (_, i) => (((bytes[i >> 3] as number) >> (7 - (i & 7))) & 1) === 1,
     );
-    if (count > 0 && bits[count - 1] !== true)
+    if (count > 0 && bits[count - 1] !== true && trailingZeros === 'refused')
       this.fail('DER_NOT_DISTINGUISHED', 'trailing zero bits are spelled out');
+    if (bits.lastIndexOf(true) >= max) this.fail('DER_VALUE_INVALID', `more than ${max} named bits`);
     return bits;
   }
 

@@ -97,10 +97,11 @@ function readBasicConstraints(reader: DerReader): BasicConstraints {
 }
 
 function readKeyUsage(reader: DerReader): KeyUsage {
-  const bits = reader.namedBits(KEY_USAGES.length);
+  // AMD's ASK certificates spell out trailing zero bits, which is not DER but means the same.
+  const bits = reader.namedBits(KEY_USAGES.length, 'accepted');
   reader.end();
   // RFC 5280 section 4.2.1.3: at least one bit is set.
-  if (bits.length === 0) reader.fail('X509_EXTENSION_INVALID', 'key usage without any use');
+  if (!bits.includes(true)) reader.fail('X509_EXTENSION_INVALID', 'key usage without any use');
   const usage = KEY_USAGES.map((name, i) => [name, bits[i] ?? false] as const);
   return Object.freeze(Object.fromEntries(usage) as unknown as KeyUsage);
 }

@@ -31,7 +31,7 @@ const READ = {
   null: (reader: DerReader) => reader.null() ?? null,
   oid: (reader: DerReader) => reader.oid(),
   bits: (reader: DerReader) => toHex(reader.bitString()),
-  named: (reader: DerReader) => reader.namedBits(9),
+  named: (reader: DerReader) => reader.namedBits(9, 'refused'),
   text: (reader: DerReader) => reader.text(),
   time: (reader: DerReader) => formatTime(reader.time()),
   set: (reader: DerReader) => reader.setOf((inner) => `${inner.integer()}`),
@@ -167,7 +167,7 @@ describe('the DER writer', () => {
       expect(() => derTime(at)).toFailWith('DER_TIME_INVALID');
     expect(() => derUnsigned(-1)).toFailWith('DER_VALUE_INVALID');
     expect(() => derPrintableString('a@b')).toFailWith('DER_VALUE_INVALID');
-    expect(whole(derNamedBits(0, 5, 6), (reader) => reader.namedBits(9))).toEqual([
+    expect(whole(derNamedBits(0, 5, 6), (reader) => reader.namedBits(9, 'refused'))).toEqual([
       true,
       false,
       false,
