@@ -3,13 +3,13 @@
  * channel compares `peerSpkiHash` and `exporter` with evidence before it believes an answer (`connect` does).
  */
 import { createHash } from 'node:crypto';
-import { connect as connectSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { createRpcClient, type RpcClient } from '../../native/rpc/index.ts';
 import { transportError } from '../../native/transport-error.ts';
 import { AssayError } from '../../src/base/errors.ts';
 import { type Address, parseAddress } from './address.ts';
+import { connectStream } from './stream.ts';
 
 const ALPN = 'assay/1';
 const EXPORTER_LABEL = 'EXPORTER-assay-session-v1';
@@ -30,13 +30,6 @@ export interface Channel extends RpcClient {
 }
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
-
-/** The raw stream; TLS waits for its connection. */
-async function openStream(address: Exclude<Address, { family: 'vsock' }>): Promise<Duplex> {
-  return address.family === 'unix'
-    ? connectSocket({ path: address.path })
-    : connectSocket({ host: address.host, port: address.port, noDelay: true });
-}
 
 function handshake(raw: Duplex, options: ChannelOptions, timeoutMs: number): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
@@ -95,7 +88,7 @@ function peerSpkiHash(stream: TLSSocket): Uint8Array {
 export async function openChannel(address: string | Address, options: ChannelOptions): Promise<Channel> {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const target = typeof address === 'string' ? parseAddress(address) : address;
-  const stream = await handshake(await openStream(target as never), options, timeoutMs);
+  const stream = await handshake(await connectStream(target, { timeoutMs }), options, timeoutMs);
   return {
     ...createRpcClient(stream, { timeoutMs }),
     peerSpkiHash: peerSpkiHash(stream),

@@ -29,6 +29,7 @@ export const ENCLAVE_METHODS = {
 
 export const STORE_METHODS = {
   Open: ['Empty', 'OpenResponse'],
+  Open: ['Empty', 'OpenResponse'],
   Stage: ['StageRequest', 'Empty'],
   Staged: ['StagedRequest', 'StagedResponse'],
   Publish: ['PublishRequest', 'PublishResponse'],

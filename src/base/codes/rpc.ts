@@ -70,19 +70,9 @@ export const RPC_CODES = {
     meaning: 'The address answers, but not with TLS 1.3 and the protocol assay/1',
     remedy: 'Check that the address is the service itself, or a relay that passes bytes unchanged',
   },
-  CONNECTION_LOST: {
-    kind: 'undetermined',
-    meaning: 'The connection ended; whether calls in flight took effect is not known',
-    remedy: 'Connect again, which verifies the enclave anew',
-  },
   CONNECTION_DROPPED: {
     kind: 'refused',
     meaning: 'A server closed a connection that was too slow, idle, half open or one too many',
     remedy: 'Keep within the documented bounds',
-  },
-  ADDRESS_INVALID: {
-    kind: 'malformed',
-    meaning: 'An address has none of the known forms',
-    remedy: 'Write tcp://HOST:PORT, assay://HOST:PORT, unix:PATH or vsock:CID:PORT',
   },
 } as const;
