@@ -29,7 +29,6 @@ export const ENCLAVE_METHODS = {
 
 export const STORE_METHODS = {
   Open: ['Empty', 'OpenResponse'],
-  Open: ['Empty', 'OpenResponse'],
   Stage: ['StageRequest', 'Empty'],
   Staged: ['StagedRequest', 'StagedResponse'],
   Publish: ['PublishRequest', 'PublishResponse'],
