@@ -87,10 +87,20 @@ export function openFolder(disk: Disk, root: string): Folder {
     };
   }
 
-  return { disk, absolute: (path) => join(root, path), begin, read: (path, limit) => readWhole(disk, join(root, path), limit) };
+  return {
+    disk,
+    absolute: (path) => join(root, path),
+    begin,
+    read: (path, limit) => readWhole(disk, join(root, path), limit),
+  };
 }
 
-async function writeSynced(disk: Disk, path: string, parts: readonly Uint8Array[], what: string): Promise<void> {
+async function writeSynced(
+  disk: Disk,
+  path: string,
+  parts: readonly Uint8Array[],
+  what: string,
+): Promise<void> {
   const file = disk.open(path, 'create');
   try {
     file.write(parts, 0);

@@ -16,3 +16,4 @@ export {
   type StoreLimits,
   type StoreParts,
 } from './store.ts';
+export { serveStore, storeHandlers } from './server.ts';

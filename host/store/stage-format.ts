@@ -66,7 +66,11 @@ export function readRecordHeader(bytes: Uint8Array, at: number, salt: Uint8Array
   const count = view.getUint32(24);
   const noteLength = view.getUint32(28);
   const entriesLength = view.getUint32(32);
-  if (!Number.isSafeInteger(first + count) || noteLength > MAX_NOTE_LENGTH || entriesLength > MAX_ENTRIES_LENGTH)
+  if (
+    !Number.isSafeInteger(first + count) ||
+    noteLength > MAX_NOTE_LENGTH ||
+    entriesLength > MAX_ENTRIES_LENGTH
+  )
     return null;
   return { first, count, noteLength, entriesLength, bodyCrc: view.getUint32(36) };
 }

@@ -98,14 +98,20 @@ export class Stage {
    */
   async append(batch: Batch, published: number): Promise<void> {
     if (batch.first < published || batch.first > this.#next)
-      fail('STORE_INDEX_CONFLICT', `leaves from ${batch.first} on do not fit between ${published} and ${this.#next}`);
+      fail(
+        'STORE_INDEX_CONFLICT',
+        `leaves from ${batch.first} on do not fit between ${published} and ${this.#next}`,
+      );
     if (batch.count < 1 || !isBundle(batch.entries, batch.count))
       fail('STORE_BATCH_INVALID', `not ${batch.count} entries`);
     const segment = await this.#current();
     const header = encodeRecordHeader(segment.salt, batch);
     const length = header.length + batch.note.length + batch.entries.length;
     if (this.bytes + length > this.#limits.stageBytes)
-      fail('STORE_FULL', `the stage may hold ${this.#limits.stageBytes} bytes of leaves that are not in tiles`);
+      fail(
+        'STORE_FULL',
+        `the stage may hold ${this.#limits.stageBytes} bytes of leaves that are not in tiles`,
+      );
     try {
       segment.file.write([header, batch.note, batch.entries], segment.length);
     } catch (error) {
@@ -167,7 +173,10 @@ export class Stage {
   }
 
   #add(entry: Entry): void {
-    while (this.#entries.length > 0 && (this.#entries[this.#entries.length - 1] as Entry).first >= entry.first)
+    while (
+      this.#entries.length > 0 &&
+      (this.#entries[this.#entries.length - 1] as Entry).first >= entry.first
+    )
       this.#entries.pop();
     this.#entries.push(entry);
     this.#next = entry.first + entry.count;
@@ -257,7 +266,8 @@ function scan(bytes: Uint8Array, salt: Uint8Array, number: number, last: boolean
     const place = readRecord(bytes, at, salt);
     if (place === null) {
       // Records that follow were written after this one was acknowledged, so it is not torn but damaged.
-      if (!last || findRecord(bytes, at, salt) >= 0) fail('STORE_STAGE_CORRUPT', `${pathOf(number)} at byte ${at}`);
+      if (!last || findRecord(bytes, at, salt) >= 0)
+        fail('STORE_STAGE_CORRUPT', `${pathOf(number)} at byte ${at}`);
       return places;
     }
     places.push({ number, place, at });
@@ -274,7 +284,10 @@ function liveRecords(segments: readonly Scanned[], published: number): Placed[] 
     const { first, count } = record.place;
     // Published records may be gone already, so that only a gap above them is a loss.
     if (first > Math.max(next, published))
-      fail('STORE_STAGE_CORRUPT', `${pathOf(record.number)} continues at leaf ${first}, not at ${Math.max(next, published)}`);
+      fail(
+        'STORE_STAGE_CORRUPT',
+        `${pathOf(record.number)} continues at leaf ${first}, not at ${Math.max(next, published)}`,
+      );
     while (live.length > 0 && (live[live.length - 1] as Placed).place.first >= first) live.pop();
     live.push(record);
     next = first + count;

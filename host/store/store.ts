@@ -113,7 +113,8 @@ export class Store {
         const { folder, stage, tiles } = this.#writing(session);
         const { size, root } = parseCheckpoint(parseNote(note).text);
         if (size < tiles.size) return tiles.size;
-        if (size > stage.next) fail('STORE_INDEX_CONFLICT', `a checkpoint of ${size}, but ${stage.next} leaves`);
+        if (size > stage.next)
+          fail('STORE_INDEX_CONFLICT', `a checkpoint of ${size}, but ${stage.next} leaves`);
         await tiles.advance(size, root, (index) => runFrom(stage, index));
         const writes = folder.begin();
         await writes.write(CHECKPOINT, [utf8(note)]);
@@ -133,7 +134,8 @@ export class Store {
   put(session: number, path: string, data: Uint8Array): Promise<void> {
     return this.#guarded('put', async () => {
       const { folder } = this.#writing(session);
-      if (data.length > MAX_FILE_BYTES) fail('STORE_TOO_LARGE', `${data.length} bytes, allowed are ${MAX_FILE_BYTES}`);
+      if (data.length > MAX_FILE_BYTES)
+        fail('STORE_TOO_LARGE', `${data.length} bytes, allowed are ${MAX_FILE_BYTES}`);
       const writes = folder.begin();
       await writes.write(writablePath(path), [data]);
       await writes.finish();

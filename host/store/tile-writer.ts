@@ -10,7 +10,7 @@ import { fail } from '../../src/base/errors.ts';
 import { Frontier } from '../../src/log/frontier.ts';
 import { HASH_SIZE, leafHash } from '../../src/log/merkle.ts';
 import { entriesPath, MAX_BUNDLE, TILE_WIDTH, tilePath, tileWidth } from '../../src/log/tile.ts';
-import type { Folder } from "./files.ts";
+import type { Folder } from './files.ts';
 
 /** The filled part of the last tile of each level, and of the last bundle. */
 interface Edge {
@@ -55,11 +55,13 @@ export class TileWriter {
       const last = Math.floor(size / TILE_WIDTH ** (level + 1));
       const width = tileWidth(level, last, size);
       const bytes = width === 0 ? new Uint8Array(0) : need(folder, `log/${tilePath(level, last, width)}`);
-      if (bytes.length !== width * HASH_SIZE) fail('STORE_TILES_CORRUPT', `log/${tilePath(level, last, width)}`);
+      if (bytes.length !== width * HASH_SIZE)
+        fail('STORE_TILES_CORRUPT', `log/${tilePath(level, last, width)}`);
       levels.push(Array.from({ length: width }, (_, i) => bytes.slice(i * HASH_SIZE, (i + 1) * HASH_SIZE)));
     }
     const width = size % TILE_WIDTH;
-    const entries = width === 0 ? [] : [need(folder, `log/${entriesPath(Math.floor(size / TILE_WIDTH), width)}`)];
+    const entries =
+      width === 0 ? [] : [need(folder, `log/${entriesPath(Math.floor(size / TILE_WIDTH), width)}`)];
     const edge: Edge = { size, levels, entries };
     checkRoot(hashing, edge, root);
     return new TileWriter(folder, hashing, edge);
@@ -126,7 +128,8 @@ export class TileWriter {
       const last = Math.floor(size / TILE_WIDTH ** (level + 1));
       const width = hashes.length;
       const known = this.#edge.levels[level];
-      const same = known?.length === width && last === Math.floor(this.#edge.size / TILE_WIDTH ** (level + 1));
+      const same =
+        known?.length === width && last === Math.floor(this.#edge.size / TILE_WIDTH ** (level + 1));
       if (width > 0 && !same) write(`log/${tilePath(level, last, width)}`, [join(hashes)]);
     });
     const width = size % TILE_WIDTH;

@@ -3,7 +3,8 @@ export const LEDGER_CODES = {
   LOG_UNAVAILABLE: {
     kind: 'refused',
     meaning: 'The store cannot make leaves durable, so nothing is decided',
-    remedy: 'See the code behind it in the status; repair the disk or the store, and the enclave goes on by itself',
+    remedy:
+      'See the code behind it in the status; repair the disk or the store, and the enclave goes on by itself',
   },
   LOG_BUSY: {
     kind: 'refused',
@@ -19,6 +20,11 @@ export const LEDGER_CODES = {
     kind: 'refused',
     meaning: 'The store no longer has leaves that were acknowledged',
     remedy: 'Give the store back the folder that it served before; no other continuation is honest',
+  },
+  LOG_SUPERSEDED: {
+    kind: 'refused',
+    meaning: 'Another enclave writes to the store of this log, so this one has stopped for good',
+    remedy: 'Run one enclave for one store; start this one again if the other was a mistake',
   },
   LOG_INDEX_UNKNOWN: {
     kind: 'refused',

@@ -1,0 +1,81 @@
+/** The store over RPC: a session on one connection at a time; opening it again drops the old connection. */
+import type { Duplex } from 'node:stream';
+import { createRpcClient, type RpcClient } from '../../native/rpc/index.ts';
+import { type AssayError, fail } from '../../src/base/errors.ts';
+import { Store } from '../../src/rpc/service.ts';
+import type { StoreClient } from './store-client.ts';
+
+export interface RpcStoreOptions {
+  /** A new connection to the host's store. */
+  readonly connect: () => Promise<Duplex>;
+  /** For each call but Publish, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Publishing writes and syncs many files. */
+  readonly publishTimeoutMs: number;
+  /** Told when a connection that was in use is over. */
+  readonly onLost?: (error: AssayError) => void;
+}
+
+export interface RpcStore extends StoreClient {
+  close(): void;
+}
+
+export function createRpcStore(options: RpcStoreOptions): RpcStore {
+  let current: { readonly client: RpcClient; session: number } | null = null;
+
+  function serving(): { readonly client: RpcClient; readonly session: number } {
+    return current ?? fail('CONNECTION_LOST', 'there is no connection to the store');
+  }
+
+  function drop(): void {
+    const before = current;
+    current = null;
+    before?.client.close();
+  }
+
+  async function connect(): Promise<RpcClient> {
+    const client = createRpcClient(await options.connect(), { timeoutMs: options.timeoutMs });
+    void client.closed.then((error) => {
+      if (current?.client !== client) return;
+      current = null;
+      options.onLost?.(error);
+    });
+    return client;
+  }
+
+  return {
+    async open() {
+      drop();
+      const client = await connect();
+      try {
+        const { session, published, next } = await client.call(Store.Open, {});
+        current = { client, session };
+        return { published, next };
+      } catch (error) {
+        client.close();
+        throw error;
+      }
+    },
+    async stage({ first, count, note, entries }) {
+      const { client, session } = serving();
+      await client.call(Store.Stage, { session, firstIndex: first, count, note, entries });
+    },
+    async staged(index) {
+      const { firstIndex, ...batch } = await serving().client.call(Store.Staged, { index });
+      return batch.count === 0 ? null : { first: firstIndex, ...batch };
+    },
+    async publish(checkpoint) {
+      const { client, session } = serving();
+      const timeoutMs = options.publishTimeoutMs;
+      return (await client.call(Store.Publish, { session, checkpoint }, { timeoutMs })).size;
+    },
+    read(path, offset) {
+      return serving().client.call(Store.Read, { path, offset });
+    },
+    async put(path, data) {
+      const { client, session } = serving();
+      await client.call(Store.Put, { session, path, data });
+    },
+    close: drop,
+  };
+}
