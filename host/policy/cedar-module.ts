@@ -7,10 +7,10 @@ let compiled: WebAssembly.Module | undefined;
 
 export function loadCedarModule(): WebAssembly.Module {
   if (compiled === undefined) {
-    const entry = createRequire(import.meta.url).resolve('@cedar-policy/cedar-wasm/web');
-    compiled = new WebAssembly.Module(
-      new Uint8Array(readFileSync(join(dirname(entry), 'cedar_wasm_bg.wasm'))),
-    );
+    // The package lets `require` see its Node build only; the web build lies beside it.
+    const entry = createRequire(import.meta.url).resolve('@cedar-policy/cedar-wasm/nodejs');
+    const wasm = join(dirname(entry), '../web/cedar_wasm_bg.wasm');
+    compiled = new WebAssembly.Module(new Uint8Array(readFileSync(wasm)));
   }
   return compiled;
 }

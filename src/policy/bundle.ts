@@ -8,6 +8,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { toHex } from '../base/hex.ts';
 import { canonicalize } from '../codec/jcs.ts';
 import { parseJson } from '../codec/json.ts';
+import { canonicalText } from './canonical.ts';
 import type { PolicyEngine, Program } from './engine.ts';
 import { freezeJson, member, type JsonObject, type JsonValue } from './json.ts';
 import { LIMITS } from './limits.ts';
@@ -26,11 +27,15 @@ export interface BundleDocument {
 
 export interface CompiledPoint extends PointConfig {
   readonly program: Program;
+  /** Canonical text of the policy input between the annotations and the value of the target. */
+  readonly fixedText: string;
 }
 
 export interface CompiledManifest {
   readonly manifest: Manifest;
   readonly points: ReadonlyMap<InterventionPoint, CompiledPoint>;
+  /** Canonical texts of the catalogue's entries. */
+  readonly toolTexts: ReadonlyMap<string, string>;
   readonly hashing: Hashing;
 }
 
@@ -131,9 +136,19 @@ export function compileManifest(value: JsonValue, context: CompileContext): Comp
   const manifest = parseManifest(value);
   const points = new Map<InterventionPoint, CompiledPoint>();
   for (const [point, config] of manifest.points) {
-    points.set(point, Object.freeze({ ...config, program: compilePoint(manifest, config, context.engines) }));
+    const program = compilePoint(manifest, config, context.engines);
+    points.set(point, Object.freeze({ ...config, program, fixedText: fixedText(config) }));
   }
-  return Object.freeze({ manifest, points, hashing: context.hashing });
+  const toolTexts = new Map(
+    [...manifest.tools].map(([name, tool]) => [name, canonicalText(tool, LIMITS.inputDepth)]),
+  );
+  return Object.freeze({ manifest, points, toolTexts, hashing: context.hashing });
+}
+
+function fixedText(config: PointConfig): string {
+  const kind = JSON.stringify(config.kind);
+  const path = JSON.stringify(config.target.text);
+  return `,"intervention_point":"${config.point}","policy_target":{"kind":${kind},"path":${path},"value":`;
 }
 
 function compilePoint(manifest: Manifest, config: PointConfig, engines: readonly PolicyEngine[]): Program {

@@ -13,8 +13,6 @@ import { isArray, type JsonObject, type JsonValue } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { deny } from './reasons.ts';
 
-const NON_ASCII_ORDER = /[\ud800-\uffff]/;
-
 /** Lifts surrogates above U+E000..U+FFFF, so that units compare as the code points (and UTF-8 bytes) they belong to. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;
@@ -32,16 +30,35 @@ export function compareUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-function sortKeys(keys: string[]): string[] {
-  let sorted = true;
-  let plain = true;
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string;
-    if (NON_ASCII_ORDER.test(key)) plain = false;
-    if (i > 0 && (keys[i - 1] as string) > key) sorted = false;
+/** True when every character is printable ASCII without quote and backslash: such text needs no escape. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return false;
   }
-  if (!plain) return keys.sort(compareUtf8);
-  return sorted ? keys : keys.sort();
+  return true;
+}
+
+function quote(text: string): string {
+  if (isPlain(text)) return `"${text}"`;
+  if (!text.isWellFormed()) deny('runtime_error:request_invalid', 'text holds a lone surrogate');
+  return JSON.stringify(text);
+}
+
+const FEW = 16;
+
+/** Sorts in place. Plain names compare as JavaScript does; a few are fastest sorted by insertion. */
+function sortKeys(keys: string[]): void {
+  if (!keys.every(isPlain)) keys.sort(compareUtf8);
+  else if (keys.length > FEW) keys.sort();
+  else {
+    for (let i = 1; i < keys.length; i++) {
+      const key = keys[i] as string;
+      let at = i;
+      for (; at > 0 && (keys[at - 1] as string) > key; at--) keys[at] = keys[at - 1] as string;
+      keys[at] = key;
+    }
+  }
 }
 
 /** A subtree whose text is already known, so that a policy target inside its snapshot is written once. */
@@ -58,8 +75,7 @@ export interface KnownText {
 export function canonicalText(value: JsonValue, maxDepth: number, known?: KnownText): string {
   switch (typeof value) {
     case 'string':
-      if (!value.isWellFormed()) deny('runtime_error:request_invalid', 'a string holds a lone surrogate');
-      return JSON.stringify(value);
+      return quote(value);
     case 'number':
       if (!Number.isFinite(value)) deny('runtime_error:request_invalid', 'a number is not finite');
       return value === 0 ? '0' : `${value}`;
@@ -92,8 +108,7 @@ function objectText(value: JsonObject, maxDepth: number, known: KnownText | unde
   let out = '{';
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
-    if (!key.isWellFormed()) deny('runtime_error:request_invalid', 'a member name holds a lone surrogate');
-    out += `${i > 0 ? ',' : ''}${JSON.stringify(key)}:${canonicalText(value[key] as JsonValue, maxDepth, known)}`;
+    out += `${i > 0 ? ',' : ''}${quote(key)}:${canonicalText(value[key] as JsonValue, maxDepth, known)}`;
   }
   return `${out}}`;
 }
@@ -105,9 +120,16 @@ export function boundText(text: string, max: number, what: string): void {
     deny('runtime_error:resource_limit_exceeded', `${what} is larger than ${max} bytes`);
 }
 
+// Texts are hashed one at a time and before anything else runs, so one buffer serves them all.
+const scratch = new Uint8Array(16_384);
+const encoder = new TextEncoder();
+
 /** `sha256:` and lower-case hex of the canonical text. */
 export function identityOf(hashing: Hashing, text: string): string {
-  return `sha256:${toHex(hashing.sha256(utf8(text)))}`;
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  const fits = text.length * 3 <= scratch.length;
+  const bytes = fits ? scratch.subarray(0, encoder.encodeInto(text, scratch).written) : encoder.encode(text);
+  return `sha256:${toHex(hashing.sha256(bytes))}`;
 }
 
 /** Identity of a whole policy input (ACS section 13.1); for clients that check an `enforced_identity` themselves. */

@@ -109,11 +109,10 @@ function prepare(policy: CompiledManifest, request: EvaluationRequest, progress:
   };
   const annotations = collectAnnotations(point.annotations, preliminary, request.annotations ?? {});
   const input: PolicyInput = { ...preliminary, annotations };
-  // Members in the order of section 8, by hand, because the parts are known as text already.
-  const head =
-    `{"annotations":${canonicalText(annotations, LIMITS.inputDepth - 1)},"intervention_point":"${point.point}",` +
-    `"policy_target":{"kind":${JSON.stringify(point.kind)},"path":${JSON.stringify(point.target.text)},"value":`;
-  const tail = `},"snapshot":${snapshotText},"tool":${canonicalText(tool, LIMITS.inputDepth)}}`;
+  // The members of section 8 in their order, by hand, because most parts are known as text already.
+  const head = `{"annotations":${canonicalText(annotations, LIMITS.inputDepth - 1)}${point.fixedText}`;
+  const toolText = tool === null ? 'null' : (policy.toolTexts.get(progress.toolName as string) as string);
+  const tail = `},"snapshot":${snapshotText},"tool":${toolText}}`;
   return { point, input, targetText, inputText: (text) => `${head}${text}${tail}` };
 }
 
