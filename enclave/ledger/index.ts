@@ -18,4 +18,4 @@ export { type LogReader, openReader, type ReaderParts } from './reader.ts';
 export { type Recovered, type RecoverParts, recoverLog } from './recover.ts';
 export { readFile, type StagedBatch, type StoreClient } from './store-client.ts';
 export { NO_TRAIL, type Trail, trailOf } from './trail.ts';
-export { createRpcStore, type RpcStore, type RpcStoreOptions } from './rpc-store.ts';
+export { createRpcStore, DEFAULT_RPC_STORE_LIMITS, type RpcStore, type RpcStoreLimits } from './rpc-store.ts';

@@ -141,6 +141,7 @@ class GroupCommit implements Ledger {
       pauses: { first: limits.probeMs, most: limits.probeMostMs },
       onCure: () => this.#publisher.resume(),
     });
+    store.onLost((error) => this.#suspend(error));
   }
 
   head(): Head {

@@ -5,23 +5,26 @@ import { type AssayError, fail } from '../../src/base/errors.ts';
 import { Store } from '../../src/rpc/service.ts';
 import type { StoreClient } from './store-client.ts';
 
-export interface RpcStoreOptions {
-  /** A new connection to the host's store. */
-  readonly connect: () => Promise<Duplex>;
+export interface RpcStoreLimits {
   /** For each call but Publish, in milliseconds. */
   readonly timeoutMs: number;
   /** Publishing writes and syncs many files. */
   readonly publishTimeoutMs: number;
-  /** Told when a connection that was in use is over. */
-  readonly onLost?: (error: AssayError) => void;
 }
+
+export const DEFAULT_RPC_STORE_LIMITS: RpcStoreLimits = { timeoutMs: 10_000, publishTimeoutMs: 60_000 };
 
 export interface RpcStore extends StoreClient {
   close(): void;
 }
 
-export function createRpcStore(options: RpcStoreOptions): RpcStore {
-  let current: { readonly client: RpcClient; session: number } | null = null;
+/** `connect` makes a new connection to the host's store. */
+export function createRpcStore(
+  connect: () => Promise<Duplex>,
+  limits: RpcStoreLimits = DEFAULT_RPC_STORE_LIMITS,
+): RpcStore {
+  let current: { readonly client: RpcClient; readonly session: number } | null = null;
+  let onLost: (error: AssayError) => void = () => undefined;
 
   function serving(): { readonly client: RpcClient; readonly session: number } {
     return current ?? fail('CONNECTION_LOST', 'there is no connection to the store');
@@ -33,12 +36,12 @@ export function createRpcStore(options: RpcStoreOptions): RpcStore {
     before?.client.close();
   }
 
-  async function connect(): Promise<RpcClient> {
-    const client = createRpcClient(await options.connect(), { timeoutMs: options.timeoutMs });
+  async function reconnect(): Promise<RpcClient> {
+    const client = createRpcClient(await connect(), { timeoutMs: limits.timeoutMs });
     void client.closed.then((error) => {
       if (current?.client !== client) return;
       current = null;
-      options.onLost?.(error);
+      onLost(error);
     });
     return client;
   }
@@ -46,7 +49,7 @@ export function createRpcStore(options: RpcStoreOptions): RpcStore {
   return {
     async open() {
       drop();
-      const client = await connect();
+      const client = await reconnect();
       try {
         const { session, published, next } = await client.call(Store.Open, {});
         current = { client, session };
@@ -66,7 +69,7 @@ export function createRpcStore(options: RpcStoreOptions): RpcStore {
     },
     async publish(checkpoint) {
       const { client, session } = serving();
-      const timeoutMs = options.publishTimeoutMs;
+      const timeoutMs = limits.publishTimeoutMs;
       return (await client.call(Store.Publish, { session, checkpoint }, { timeoutMs })).size;
     },
     read(path, offset) {
@@ -75,6 +78,9 @@ export function createRpcStore(options: RpcStoreOptions): RpcStore {
     async put(path, data) {
       const { client, session } = serving();
       await client.call(Store.Put, { session, path, data });
+    },
+    onLost(listener) {
+      onLost = listener;
     },
     close: drop,
   };

@@ -4,7 +4,7 @@
  * after any such failure the ledger opens the store again.
  */
 import { concat } from '../../src/base/bytes.ts';
-import { fail } from '../../src/base/errors.ts';
+import { type AssayError, fail } from '../../src/base/errors.ts';
 
 /** Leaves to stage, or as they were staged. */
 export interface StagedBatch {
@@ -31,7 +31,10 @@ export interface StoreClient {
   /** Resolves with the size of the published checkpoint once it is this one or a newer one. */
   publish(note: string): Promise<number>;
   read(path: string, offset: number): Promise<{ found: boolean; data: Uint8Array; more: boolean }>;
+  /** Keeps a file, whole and durable, in place of an older one of that name. */
   put(path: string, data: Uint8Array): Promise<void>;
+  /** The one listener that is told when a session that was in use has ended without a call. */
+  onLost(listener: (error: AssayError) => void): void;
 }
 
 /** A whole file of at most `limit` bytes, or null when there is none; `RECOVERY_STORE_INVALID` beyond the limit. */

@@ -96,8 +96,9 @@ export function findRecord(bytes: Uint8Array, from: number, salt: Uint8Array): n
   return -1;
 }
 
-/** Whether `entries` is exactly `count` length-prefixed leaves. */
-export function isBundle(entries: Uint8Array, count: number): boolean {
+/** Whether a batch can be written: within bounds, and exactly `count` length-prefixed leaves. */
+export function isBatch({ note, entries, count }: Batch): boolean {
+  if (count < 1 || note.length > MAX_NOTE_LENGTH || entries.length > MAX_ENTRIES_LENGTH) return false;
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 2 > entries.length) return false;

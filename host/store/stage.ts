@@ -16,7 +16,7 @@ import {
   bodyHolds,
   encodeRecordHeader,
   findRecord,
-  isBundle,
+  isBatch,
   MAGIC,
   readRecord,
   RECORD_HEADER,
@@ -102,8 +102,7 @@ export class Stage {
         'STORE_INDEX_CONFLICT',
         `leaves from ${batch.first} on do not fit between ${published} and ${this.#next}`,
       );
-    if (batch.count < 1 || !isBundle(batch.entries, batch.count))
-      fail('STORE_BATCH_INVALID', `not ${batch.count} entries`);
+    if (!isBatch(batch)) fail('STORE_BATCH_INVALID', `not ${batch.count} entries`);
     const segment = await this.#current();
     const header = encodeRecordHeader(segment.salt, batch);
     const length = header.length + batch.note.length + batch.entries.length;

@@ -1,0 +1,177 @@
+/**
+ * An enclave's ledger without the enclave: keys, epochs that a stand-in accepts, a store in this process or at
+ * the end of a socket, and disks that fail on demand.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  DEFAULT_LEDGER_LIMITS,
+  type Ledger,
+  type LedgerLimits,
+  openLedger,
+  type Recovered,
+  recoverLog,
+  type StoreClient,
+} from '../../enclave/ledger/index.ts';
+import { DEFAULT_STORE_LIMITS, type Disk, nodeDisk, Store, type StoreLimits } from '../../host/store/index.ts';
+import { nodeCrypto } from '../../native/crypto.ts';
+import { generateSigner } from '../../native/signer.ts';
+import type { Signer } from '../../src/base/crypto.ts';
+import { ed25519Raw } from '../../src/base/ed25519.ts';
+import { fail } from '../../src/base/errors.ts';
+import { fromHex, toHex } from '../../src/base/hex.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { draftLeaf } from '../../src/log/leaf.ts';
+
+export const ORIGIN = 'sim.example.org/ledger';
+
+export interface TestFolder {
+  readonly path: string;
+  [Symbol.dispose](): void;
+}
+
+export function testFolder(): TestFolder {
+  const path = mkdtempSync(join(tmpdir(), 'assay-store-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+let sessions = 0;
+
+export function testStore(
+  folder: string,
+  options: { disk?: Disk; limits?: Partial<StoreLimits> } = {},
+): Store {
+  return new Store({
+    folder,
+    disk: options.disk ?? nodeDisk,
+    hashing: nodeCrypto,
+    session: () => ++sessions,
+    limits: { ...DEFAULT_STORE_LIMITS, headroomBytes: 4_096, ...options.limits },
+  });
+}
+
+/** The store in this process. `latest` is asked at each opening, so that a test can exchange the store. */
+export function localStore(latest: () => Store): StoreClient {
+  let store = latest();
+  let session = -1;
+  return {
+    async open() {
+      store = latest();
+      const opened = await store.open();
+      session = opened.session;
+      return opened;
+    },
+    stage: (batch) => store.stage(session, batch),
+    staged: (index) => store.staged(index),
+    publish: (note) => store.publish(session, note),
+    read: (path, offset) => store.read(path, offset),
+    put: (path, data) => store.put(session, path, data),
+    onLost: () => undefined,
+  };
+}
+
+export interface Boot {
+  readonly ledger: Ledger;
+  readonly recovered: Recovered;
+  readonly epoch: number;
+  readonly epochKey: Uint8Array;
+}
+
+/** The parts of a service that outlive a boot. */
+export class TestService {
+  readonly origin: string;
+  readonly log: Signer = generateSigner('Ed25519');
+  /** Epoch keys by number, as genuine evidence would vouch for them. */
+  readonly epochs = new Map<number, Uint8Array>();
+  clock: () => number = () => 1_000;
+
+  constructor(origin: string = ORIGIN) {
+    this.origin = origin;
+  }
+
+  get logKey(): Uint8Array {
+    return ed25519Raw(this.log.spki);
+  }
+
+  /** Accepts what `boot` has put there, and nothing that another wrote. */
+  readonly acceptEpoch = async (attestation: Uint8Array): Promise<{ epoch: number; epochKey: Uint8Array }> => {
+    const { epoch, key } = JSON.parse(new TextDecoder().decode(attestation)) as { epoch: number; key: string };
+    const genuine = this.epochs.get(epoch);
+    if (genuine === undefined || toHex(genuine) !== key)
+      fail('EPOCH_UNACCEPTABLE', `the evidence of epoch ${epoch} is not genuine`);
+    return { epoch, epochKey: fromHex(key) };
+  };
+
+  recover(store: StoreClient): Promise<Recovered> {
+    const { origin, logKey, acceptEpoch } = this;
+    return recoverLog(store, { origin, crypto: nodeCrypto, logKey, acceptEpoch });
+  }
+
+  /** Recovers, starts the next epoch and appends its first leaf. */
+  async boot(store: StoreClient, limits: Partial<LedgerLimits> = {}): Promise<Boot> {
+    const recovered = await this.recover(store);
+    const epoch = recovered.lastEpoch + 1;
+    const epochSigner = generateSigner('Ed25519');
+    const epochKey = ed25519Raw(epochSigner.spki);
+    this.epochs.set(epoch, epochKey);
+    await store.put(`epochs/${epoch}`, utf8(JSON.stringify({ epoch, key: toHex(epochKey) })));
+    const ledger = openLedger({
+      store,
+      hashing: nodeCrypto,
+      log: this.log,
+      epochSigner,
+      origin: this.origin,
+      epoch,
+      recovered,
+      clock: () => this.clock(),
+      limits: { ...DEFAULT_LEDGER_LIMITS, publishEveryMs: 20, probeMs: 5, probeMostMs: 50, ...limits },
+    });
+    await ledger.append(draftLeaf({ kind: 'epoch_start', references: { identity: epochKey } }));
+    return { ledger, recovered, epoch, epochKey };
+  }
+}
+
+type Call = 'write' | 'datasync' | 'syncDirectory' | 'rename' | 'open' | 'truncate' | 'read';
+
+/** A disk whose calls fail when the test says so: `fault(call, path)` gives an errno code, or null. */
+export function faultyDisk(fault: (call: Call, path: string) => string | null): Disk {
+  const check = (call: Call, path: string): void => {
+    const code = fault(call, path);
+    if (code !== null) throw Object.assign(new Error(`${code}: injected, ${call}`), { code });
+  };
+  return {
+    ...nodeDisk,
+    open(path, mode) {
+      check('open', path);
+      const file = nodeDisk.open(path, mode);
+      return {
+        ...file,
+        write(parts, position) {
+          check('write', path);
+          file.write(parts, position);
+        },
+        read(position, length) {
+          check('read', path);
+          return file.read(position, length);
+        },
+        truncate(length) {
+          check('truncate', path);
+          file.truncate(length);
+        },
+        async datasync() {
+          check('datasync', path);
+          await file.datasync();
+        },
+      };
+    },
+    rename(from, to) {
+      check('rename', to);
+      nodeDisk.rename(from, to);
+    },
+    async syncDirectory(path) {
+      check('syncDirectory', path);
+      await nodeDisk.syncDirectory(path);
+    },
+  };
+}
