@@ -31,6 +31,15 @@ export {
   verifyNitro,
 } from './nitro.ts';
 export { detectPlatform, PLATFORM_NAMES } from './platforms.ts';
+export {
+  type ActionExpectations,
+  type ReceiptLevel,
+  type SealedReceipt,
+  type VerifiedDecision,
+  type VerifiedReceipt,
+  verifyReceipt,
+  verifyReceiptForAction,
+} from './receipt.ts';
 export { type RootPin, simulatedRoot } from './roots.ts';
 export {
   type AttestationOptions,

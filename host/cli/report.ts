@@ -1,0 +1,73 @@
+/** A verdict for people: the word first, then what was found, then every check that did not pass. */
+import { styleText } from 'node:util';
+import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
+import type { Check, Verdict, VerdictWord } from '../../verifier/index.ts';
+import { printable } from './errors.ts';
+
+const COLOURS = { trusted: 'green', authentic: 'yellow', undetermined: 'yellow', rejected: 'red' } as const;
+const MEANINGS: Readonly<Record<VerdictWord, string>> = {
+  trusted: 'authentic, and acceptable to the trust policy',
+  authentic: 'genuine, but not appraised: give --trust to say what is acceptable',
+  rejected: 'not authentic, or not acceptable',
+  undetermined: 'cannot be judged: something needed is missing',
+};
+const LABEL = 17;
+
+export interface ReportStyle {
+  readonly colour: boolean;
+}
+
+export function renderVerdict(verdict: Verdict, { colour }: ReportStyle): string {
+  const word = verdict.verdict.toUpperCase();
+  const head = colour ? styleText(['bold', COLOURS[verdict.verdict]], word) : word;
+  const passed = verdict.checks.filter(({ status }) => status === 'pass').length;
+  const lines = [
+    `${head}  ${verdict.code ?? MEANINGS[verdict.verdict]}`,
+    ...row(
+      'platform',
+      verdict.platform === null
+        ? null
+        : `${verdict.platform}${verdict.simulated === true ? ', SIMULATED hardware' : ''}`,
+    ),
+    ...row('judged', verdict.at === null ? null : `${verdict.mode}, at ${verdict.at}`),
+    ...row('valid until', verdict.valid_until),
+    ...renderClaims(verdict.claims),
+    ...row('checks', `${passed} of ${verdict.checks.length} passed`),
+    ...verdict.checks.filter(({ status }) => status === 'fail').map((check) => failedLine(check, colour)),
+    ...row('not performed', verdict.unverified.join(', ') || null),
+    ...row('waived', verdict.waived.join(', ') || null),
+    ...row('evidence', verdict.evidence_sha256 === null ? null : `sha256 ${verdict.evidence_sha256}`),
+    ...row('trust policy', verdict.trust_sha256 === null ? null : `sha256 ${verdict.trust_sha256}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function failedLine({ name, code, clause }: Check, colour: boolean): string {
+  const mark = colour ? styleText('red', 'failed') : 'failed';
+  return `  ${mark}${' '.repeat(LABEL - 6)}${name}: ${code} (${clause})`;
+}
+
+/** Each claim on a line of its own; registers that are zero are left out. */
+export function renderClaims(claims: JsonObject): string[] {
+  return Object.entries(claims).flatMap(([name, value]) => claimLines(name, value));
+}
+
+function claimLines(name: string, value: JsonValue | undefined): string[] {
+  if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return [];
+  if (typeof value === 'object' && !Array.isArray(value))
+    return Object.entries(value).flatMap(([key, inner]) =>
+      typeof inner === 'string' && /^0+$/.test(inner) && inner.length > 8
+        ? []
+        : claimLines(`${name}.${key}`, inner),
+    );
+  return row(name, typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function row(name: string, value: string | null): string[] {
+  return value === null ? [] : [`  ${printable(name).padEnd(LABEL)} ${printable(value)}`];
+}
+
+/** Colour only on a terminal whose user has not asked for none (no-color.org). */
+export function styleFor(isTty: boolean): ReportStyle {
+  return { colour: isTty && (process.env['NO_COLOR'] ?? '') === '' };
+}
