@@ -174,6 +174,25 @@ describe('canonicalize', () => {
     expect(() => canonicalize(Array.from({ length: 1 }) as JsonValue[])).toFailWith('JCS_VALUE_INVALID');
   });
 
+  it('can run inside itself, and after a failure', () => {
+    const nested = {
+      b: 1,
+      get a() {
+        return text.decode(canonicalize({ z: 'inner', y: [1] }));
+      },
+    };
+    expect(canonicalText(nested as unknown as JsonValue)).toBe(
+      '{"a":"{\\"y\\":[1],\\"z\\":\\"inner\\"}","b":1}',
+    );
+    expect(() => canonicalize(['x'.repeat(10_000), Number.NaN])).toFailWith('JCS_VALUE_INVALID');
+    expect(canonicalText(['x'.repeat(200_000), 'é'])).toBe(`["${'x'.repeat(200_000)}","é"]`);
+    expect(canonicalText([1])).toBe('[1]');
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${39 - i}`, i]));
+    expect(canonicalText(many)).toBe(
+      JSON.stringify(Object.fromEntries(Object.entries(many).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+    );
+  });
+
   it('ignores toJSON: it is a key like any other', () => {
     expect(canonicalText({ toJSON: 'x' })).toBe('{"toJSON":"x"}');
     expect(() => canonicalize({ toJSON: () => 1 } as unknown as JsonValue)).toFailWith('JCS_VALUE_INVALID');
