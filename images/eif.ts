@@ -55,3 +55,12 @@ export function writeEif(content: EifContent): Uint8Array {
   view.setUint32(EIF_FIELD.crc, crc32(header.subarray(0, EIF_FIELD.crc), ...body));
   return concat(header, ...body);
 }
+
+/** A copy with the checksum that its bytes have now: whoever patches an image does this, it protects nothing. */
+export function withChecksum(file: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(file);
+  if (copy.length < EIF_HEADER_SIZE) fail('EIF_CONTENT_INVALID', 'shorter than its header');
+  const crc = crc32(copy.subarray(0, EIF_FIELD.crc), copy.subarray(EIF_HEADER_SIZE));
+  new DataView(copy.buffer).setUint32(EIF_FIELD.crc, crc);
+  return copy;
+}

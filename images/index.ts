@@ -2,8 +2,17 @@
  * images/: builds what hardware measures: archives, EIFs, the enclave program, and their expected measurements.
  * It must never run what it builds, sign anything, or put into an image what is not the same on every machine.
  */
+export { type Bundle, bundleEnclave, refuseSimulator } from './bundle.ts';
 export { type CpioFile, writeCpio } from './cpio.ts';
-export { type EifContent, writeEif } from './eif.ts';
+export { type EifContent, withChecksum, writeEif } from './eif.ts';
+export {
+  type EnclaveImageOptions,
+  type EnclavePlatform,
+  type EnclaveProgram,
+  enclaveProgram,
+  NODE_FLAGS,
+  simulatedImage,
+} from './enclave.ts';
 export { configDigest, formatMeasurements, measure, type ProgramMeasurements } from './measurements.ts';
 export {
   buildProgram,

@@ -8,7 +8,7 @@
  *
  *   kernel      the Node binary
  *   cmdline     the flags that Node is started with, separated by single spaces
- *   ramdisk 0   the runtime: package-lock.json, cmdline (the flags again), native/assay.node if there is an addon
+ *   ramdisk 0   the runtime: package-lock.json, cmdline (the flags again), assay.node if there is an addon
  *   ramdisk 1   the program: enclave.mjs and what it loads, config.json (the measured configuration)
  *
  * The flags stand in a file too because boundaries are not measured: with some of them moved to the end of the
@@ -33,7 +33,7 @@ export interface ProgramContent {
   /** The measured configuration, becomes `config.json`. */
   readonly config: Uint8Array;
   readonly lockFile: Uint8Array;
-  /** The native addon, becomes `native/assay.node`; null where none was built. */
+  /** The native addon, becomes `assay.node`; null where none was built. */
   readonly addon: Uint8Array | null;
   /** `--name` or `--name=value`; never a script, never code. */
   readonly nodeFlags: readonly string[];
@@ -51,7 +51,7 @@ export interface Program {
 
 export const PROGRAM_ENTRY = 'enclave.mjs';
 export const PROGRAM_CONFIG = 'config.json';
-export const PROGRAM_ADDON = 'native/assay.node';
+export const PROGRAM_ADDON = 'assay.node';
 export const PROGRAM_LOCK = 'package-lock.json';
 export const PROGRAM_CMDLINE = 'cmdline';
 /** Name of the Node copy in the program folder; no file of an image may take it. */

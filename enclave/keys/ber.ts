@@ -42,7 +42,12 @@ export function children(input: Uint8Array, parent: BerElement): BerElement[] {
   return found;
 }
 
-function readAt(bytes: Uint8Array, at: number, limit: number, depth: number): { element: BerElement; next: number } {
+function readAt(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  depth: number,
+): { element: BerElement; next: number } {
   if (depth > MAX_DEPTH) bad(`nested more than ${MAX_DEPTH} deep`, at);
   const tag = byteAt(bytes, at, limit);
   if ((tag & 0x1f) === 0x1f || tag === 0) bad(`unexpected identifier 0x${tag.toString(16)}`, at);
@@ -61,7 +66,14 @@ function readAt(bytes: Uint8Array, at: number, limit: number, depth: number): { 
   return { element: cut(bytes, tag, at, start, inner, inner + 2), next: inner + 2 };
 }
 
-function cut(bytes: Uint8Array, tag: number, offset: number, start: number, end: number, next: number): BerElement {
+function cut(
+  bytes: Uint8Array,
+  tag: number,
+  offset: number,
+  start: number,
+  end: number,
+  next: number,
+): BerElement {
   return { tag, offset, start, raw: bytes.subarray(offset, next), content: bytes.subarray(start, end) };
 }
 

@@ -26,7 +26,14 @@ export interface EnvelopedData {
 
 /** KMS wraps at most 4,096 bytes of plaintext. */
 const MAX_SIZE = 16_384;
-const TAG = { integer: 0x02, octets: 0x04, sequence: 0x30, set: 0x31, context: 0x80, contextParts: 0xa0 } as const;
+const TAG = {
+  integer: 0x02,
+  octets: 0x04,
+  sequence: 0x30,
+  set: 0x31,
+  context: 0x80,
+  contextParts: 0xa0,
+} as const;
 /** Object identifiers and the one AlgorithmIdentifier with parameters, whole, in DER. */
 const ENVELOPED_DATA = fromHex('06092a864886f70d010703');
 const DATA = fromHex('06092a864886f70d010701');
@@ -73,11 +80,15 @@ function readContent(input: Uint8Array, encrypted: BerElement): { iv: Uint8Array
   if (found.length !== 3) bad('encrypted content has other parts', encrypted.offset);
   const [type, algorithm, content] = found as [BerElement, BerElement, BerElement];
   same(type, DATA, 'encrypted content type');
-  const [cipher, iv] = expect(input, tagged(algorithm, TAG.sequence), [0x06, TAG.octets]) as [BerElement, BerElement];
+  const [cipher, iv] = expect(input, tagged(algorithm, TAG.sequence), [0x06, TAG.octets]) as [
+    BerElement,
+    BerElement,
+  ];
   same(cipher, AES_256_CBC, 'cipher other than AES-256-CBC');
   if (iv.content.length !== 16) bad('initialisation vector is not 16 bytes', iv.offset);
   const ciphertext = implicitOctets(input, content);
-  if (ciphertext.length === 0 || ciphertext.length % 16 !== 0) bad('ciphertext is not whole blocks', content.offset);
+  if (ciphertext.length === 0 || ciphertext.length % 16 !== 0)
+    bad('ciphertext is not whole blocks', content.offset);
   return { iv: iv.content, ciphertext };
 }
 

@@ -27,13 +27,16 @@ export interface KmsOptions {
   readonly host: string;
   /** Full ARN, `arn:<partition>:kms:<region>:<account>:key/<id>`. */
   readonly keyId: string;
-  /** Gives an attestation document whose public_key is this DER SubjectPublicKeyInfo. */
-  readonly attest: (recipient: Uint8Array) => Promise<Uint8Array>;
+  /** Gives an attestation document whose public_key is this DER SubjectPublicKeyInfo, made for this request alone. */
+  readonly attest: (recipient: Uint8Array, purpose: ReleasePurpose, context: Context) => Promise<Uint8Array>;
   readonly hashing: Hashing;
   /** Adds authentication (SigV4) on real hardware. */
   readonly headers?: (body: Uint8Array, target: string) => Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
+
+/** What the release statement says the key is for. */
+export type ReleasePurpose = 'create' | 'open';
 
 type Context = Readonly<Record<string, string>>;
 type Fields = { readonly [name: string]: JsonValue };
@@ -81,14 +84,16 @@ async function attested(
   fields: Fields,
 ): Promise<{ answer: Fields; recipient: RecipientKey }> {
   const recipient = await generateRecipientKey(RSA_BITS);
-  const document = await options.attest(recipient.spki);
+  const context = fields['EncryptionContext'] as Context;
+  const document = await options.attest(recipient.spki, operation === 'Decrypt' ? 'open' : 'create', context);
   const body = {
     KeyId: options.keyId,
     ...fields,
     Recipient: { KeyEncryptionAlgorithm: 'RSAES_OAEP_SHA_256', AttestationDocument: toBase64(document) },
   };
   const answer = await post(options, `TrentService.${operation}`, utf8(JSON.stringify(body)));
-  if (answer['KeyId'] !== options.keyId) fail('KMS_RESPONSE_INVALID', `${operation}: answered for another key`);
+  if (answer['KeyId'] !== options.keyId)
+    fail('KMS_RESPONSE_INVALID', `${operation}: answered for another key`);
   return { answer, recipient };
 }
 
@@ -174,11 +179,14 @@ async function exchange(options: KmsOptions, target: string, body: Uint8Array): 
         let length = 0;
         response.on('data', (chunk: Uint8Array) => {
           length += chunk.length;
-          if (length > MAX_ANSWER) response.destroy(new AssayError('KMS_RESPONSE_INVALID', 'the answer is too long'));
+          if (length > MAX_ANSWER)
+            response.destroy(new AssayError('KMS_RESPONSE_INVALID', 'the answer is too long'));
           else chunks.push(chunk);
         });
         response.once('error', reject);
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks) }));
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks) }),
+        );
       });
       outgoing.end(body);
     });

@@ -3,7 +3,15 @@
  * levels, one recipient named by the SHA-256 of its key, RSAES-OAEP-SHA256, AES-256-CBC, content in OCTET STRING
  * chunks.
  */
-import { constants, createCipheriv, createHash, createPublicKey, type KeyObject, publicEncrypt, randomBytes } from 'node:crypto';
+import {
+  constants,
+  createCipheriv,
+  createHash,
+  createPublicKey,
+  type KeyObject,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
 import { concat } from '../../src/base/bytes.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import { fromHex } from '../../src/base/hex.ts';

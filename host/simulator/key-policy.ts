@@ -43,7 +43,8 @@ function readStatement(value: JsonValue): KeyStatement {
   if (statement['Effect'] !== 'Allow') fail('KEY_POLICY_INVALID', 'Effect is not Allow');
   const actions = strings(statement['Action'], 'Action');
   for (const action of actions)
-    if (!ACTIONS.includes(action)) fail('KEY_POLICY_INVALID', `Action ${action} is not ${ACTIONS.join(' or ')}`);
+    if (!ACTIONS.includes(action))
+      fail('KEY_POLICY_INVALID', `Action ${action} is not ${ACTIONS.join(' or ')}`);
   const condition = object(statement['Condition'], 'Condition', ['StringEqualsIgnoreCase']);
   const compared = object(condition['StringEqualsIgnoreCase'], 'StringEqualsIgnoreCase', null);
   const registers = new Map<number, readonly string[]>();
@@ -69,11 +70,20 @@ function object(value: JsonValue | undefined, what: string, names: readonly stri
 
 function strings(value: JsonValue | undefined, what: string): readonly string[] {
   const list = Array.isArray(value) ? value : [value];
-  return list.map((item) => (typeof item === 'string' ? item : fail('KEY_POLICY_INVALID', `${what} is not text`)));
+  return list.map((item) =>
+    typeof item === 'string' ? item : fail('KEY_POLICY_INVALID', `${what} is not text`),
+  );
 }
 
+/** What a custodian has in force who gives keys to whoever asks: for showing what custody means. */
+export const RELEASE_TO_ANYONE = 'anyone';
+
 /** Whether some statement allows this action for these registers. */
-export function allows(policy: KeyPolicy, action: string, registers: Readonly<Record<number, Uint8Array>>): boolean {
+export function allows(
+  policy: KeyPolicy,
+  action: string,
+  registers: Readonly<Record<number, Uint8Array>>,
+): boolean {
   return policy.statements.some(
     (statement) =>
       statement.actions.includes(action) &&

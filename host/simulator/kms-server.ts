@@ -11,12 +11,15 @@ const MAX_BODY = 524_288;
 const CONTENT_TYPE = 'application/x-amz-json-1.1';
 
 export async function serveKms(path: string, kms: Kms): Promise<SocketServer> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16_384 }, (request, response) => {
-    answer(kms, request).then(
-      (found) => send(response, found),
-      () => send(response, { status: 500, body: { __type: 'KMSInternalException' } }),
-    );
-  });
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16_384 },
+    (request, response) => {
+      answer(kms, request).then(
+        (found) => send(response, found),
+        () => send(response, { status: 500, body: { __type: 'KMSInternalException' } }),
+      );
+    },
+  );
   return listenUnix(server, path);
 }
 

@@ -16,14 +16,15 @@ import { nodeCrypto, openAesGcm, sealAesGcm } from '../../native/crypto.ts';
 import { type NitroClaims, verifyNitro } from '../../verifier/nitro.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { sealEnvelope } from './cms.ts';
-import { allows, type KeyPolicy } from './key-policy.ts';
+import { allows, type KeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
 
 export interface KmsParts {
   /** Full ARN of the one key. */
   readonly keyArn: string;
   /** 32 bytes; wraps every data key. */
   readonly masterKey: Uint8Array;
-  readonly policy: () => KeyPolicy;
+  /** In force now; `anyone` is a custodian who colludes and looks at nothing. */
+  readonly policy: () => KeyPolicy | typeof RELEASE_TO_ANYONE;
   readonly root: { readonly name: string; readonly spkiSha256: Uint8Array };
   readonly now: () => Millis;
 }
@@ -70,19 +71,28 @@ export function createKms(parts: KmsParts): Kms {
       try {
         return { status: 200, body: await perform(parts, target, bytes) };
       } catch (error) {
-        if (error instanceof KmsFailure) return { status: 400, body: { __type: error.type, message: error.message } };
-        if (error instanceof AssayError) return { status: 400, body: { __type: 'ValidationException', message: error.message } };
+        if (error instanceof KmsFailure)
+          return { status: 400, body: { __type: error.type, message: error.message } };
+        if (error instanceof AssayError)
+          return { status: 400, body: { __type: 'ValidationException', message: error.message } };
         throw error;
       }
     },
   });
 }
 
-async function perform(parts: KmsParts, target: string, bytes: Uint8Array): Promise<{ [name: string]: string }> {
+async function perform(
+  parts: KmsParts,
+  target: string,
+  bytes: Uint8Array,
+): Promise<{ [name: string]: string }> {
   const operation = target.startsWith('TrentService.') ? target.slice('TrentService.'.length) : '';
   if (operation !== 'GenerateDataKey' && operation !== 'Decrypt')
     throw new KmsFailure('UnknownOperationException', 'only GenerateDataKey and Decrypt are here');
-  const request = object(parseJson(bytes, { maxBytes: MAX_REQUEST, maxDepth: 4, path: 'request' }), 'request');
+  const request = object(
+    parseJson(bytes, { maxBytes: MAX_REQUEST, maxDepth: 4, path: 'request' }),
+    'request',
+  );
   if (request['KeyId'] !== parts.keyArn) throw new KmsFailure('NotFoundException', 'no key of that ARN');
   const context = canonicalContext(request['EncryptionContext']);
   const recipient = await judgeRecipient(parts, `kms:${operation}`, request['Recipient']);
@@ -97,7 +107,10 @@ async function perform(parts: KmsParts, target: string, bytes: Uint8Array): Prom
   }
   if (request['KeySpec'] !== 'AES_256') return invalid('KeySpec is not AES_256');
   const dataKey = new Uint8Array(randomBytes(DATA_KEY_BYTES));
-  const blob = concat(SIMULATED_BLOB, sealAesGcm(parts.masterKey, new Uint8Array(randomBytes(12)), dataKey, additional));
+  const blob = concat(
+    SIMULATED_BLOB,
+    sealAesGcm(parts.masterKey, new Uint8Array(randomBytes(12)), dataKey, additional),
+  );
   return {
     KeyId: parts.keyArn,
     CiphertextBlob: toBase64(blob),
@@ -106,16 +119,28 @@ async function perform(parts: KmsParts, target: string, bytes: Uint8Array): Prom
 }
 
 /** The public key of a document that the key policy lets in. */
-async function judgeRecipient(parts: KmsParts, action: string, value: JsonValue | undefined): Promise<Uint8Array> {
-  if (value === undefined || value === null) return deny('no attestation document, and no other caller is allowed');
+async function judgeRecipient(
+  parts: KmsParts,
+  action: string,
+  value: JsonValue | undefined,
+): Promise<Uint8Array> {
+  if (value === undefined || value === null)
+    return deny('no attestation document, and no other caller is allowed');
   const recipient = object(value, 'Recipient');
   if (recipient['KeyEncryptionAlgorithm'] !== 'RSAES_OAEP_SHA_256')
     return invalid('KeyEncryptionAlgorithm is not RSAES_OAEP_SHA_256');
-  const claims = await attestedClaims(parts, fromBase64(text(recipient, 'AttestationDocument')));
+  const document = fromBase64(text(recipient, 'AttestationDocument'));
+  const policy = parts.policy();
+  if (policy === RELEASE_TO_ANYONE) return requireKey(parseNitro(document).publicKey);
+  const claims = await attestedClaims(parts, document);
   const age = parts.now() - claims.timestamp;
   if (age > MAX_AGE || age < -MAX_AGE) return invalid('the attestation document is not recent');
-  if (!allows(parts.policy(), action, claims.pcrs)) return deny('the key policy does not name these measurements');
-  return claims.publicKey ?? invalid('the attestation document has no public key');
+  if (!allows(policy, action, claims.pcrs)) return deny('the key policy does not name these measurements');
+  return requireKey(claims.publicKey);
+}
+
+function requireKey(key: Uint8Array | null): Uint8Array {
+  return key ?? invalid('the attestation document has no public key');
 }
 
 async function attestedClaims(parts: KmsParts, document: Uint8Array): Promise<NitroClaims> {
@@ -137,7 +162,8 @@ function unwrap({ masterKey }: KmsParts, blob64: string, additional: Uint8Array)
   const blob = fromBase64(blob64);
   try {
     const prefix = blob.subarray(0, SIMULATED_BLOB.length);
-    if (!equalBytes(prefix, SIMULATED_BLOB)) throw new KmsFailure('InvalidCiphertextException', 'not a blob of ours');
+    if (!equalBytes(prefix, SIMULATED_BLOB))
+      throw new KmsFailure('InvalidCiphertextException', 'not a blob of ours');
     return openAesGcm(masterKey, blob.subarray(SIMULATED_BLOB.length), additional);
   } catch (error) {
     if (error instanceof KmsFailure) throw error;
@@ -155,7 +181,8 @@ function canonicalContext(value: JsonValue | undefined): Uint8Array {
 }
 
 function object(value: JsonValue | undefined, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return invalid(`${what} is not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return invalid(`${what} is not an object`);
   return value as Fields;
 }
 

@@ -83,7 +83,11 @@ function renewed(issue: () => Promise<Pki>, now: () => Millis): () => Promise<Pk
   };
 }
 
-function createModule(options: HardwareOptions, authorities: () => Promise<Pki>, instanceId: string): NitroModule {
+function createModule(
+  options: HardwareOptions,
+  authorities: () => Promise<Pki>,
+  instanceId: string,
+): NitroModule {
   const { faults, now } = options;
   const launched = now().toString(16).padStart(12, '0');
   const moduleId = `${instanceId}-enc${launched}${randomBytes(2).toString('hex')}`;

@@ -5,6 +5,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { u32be } from '../../src/base/bytes.ts';
+import { AssayError } from '../../src/base/errors.ts';
 import { NSM_MAX_REQUEST } from '../../src/evidence/nsm.ts';
 import type { Nsm } from './nsm.ts';
 
@@ -16,7 +17,10 @@ const MAX_CONNECTIONS = 16;
 const HEAD = 4;
 
 export async function serveNsm(path: string, nsm: Nsm): Promise<SocketServer> {
-  return listenUnix(createServer((socket) => serveConnection(socket, nsm)), path);
+  return listenUnix(
+    createServer((socket) => serveConnection(socket, nsm)),
+    path,
+  );
 }
 
 /** Listens on a socket file that only its owner can connect to, and forgets every connection on close. */
@@ -28,7 +32,10 @@ export async function listenUnix(server: Server, path: string): Promise<SocketSe
     socket.once('close', () => open.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // A path of more than 107 bytes, for one, is nothing that a socket can have.
+    server.once('error', (cause) =>
+      reject(new AssayError('VM_START_FAILED', `cannot listen on ${path}`, { cause })),
+    );
     server.listen(path, resolve);
   });
   chmodSync(path, 0o600);

@@ -6,7 +6,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { AssayError } from '../../src/base/errors.ts';
-import { decodeNsmRequest, encodeNsmResponse, NSM_MAX_FIELD, NSM_MAX_REQUEST, NSM_MAX_RESPONSE, type NsmErrorCode, type NsmRequest, type NsmResponse } from '../../src/evidence/nsm.ts';
+import {
+  decodeNsmRequest,
+  encodeNsmResponse,
+  NSM_MAX_FIELD,
+  NSM_MAX_REQUEST,
+  NSM_MAX_RESPONSE,
+  type NsmErrorCode,
+  type NsmRequest,
+  type NsmResponse,
+} from '../../src/evidence/nsm.ts';
 import { extendPcr, PCR_SIZE } from '../../src/image/pcr.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import type { NitroModule } from './nitro.ts';
@@ -39,7 +48,11 @@ export function createNsm(module: NitroModule, boot: ReadonlyMap<number, Uint8Ar
   });
 }
 
-async function answer(module: NitroModule, registers: readonly Register[], bytes: Uint8Array): Promise<NsmResponse> {
+async function answer(
+  module: NitroModule,
+  registers: readonly Register[],
+  bytes: Uint8Array,
+): Promise<NsmResponse> {
   if (bytes.length > NSM_MAX_REQUEST) return error('InputTooLarge');
   let request: NsmRequest;
   try {

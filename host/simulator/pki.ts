@@ -167,7 +167,12 @@ async function issue(derive: Derive, issuer: Authority | null, profile: Profile)
     signingAlgorithm: SIGNING,
     extensions: await profile.extensions(own, issuerKey),
   });
-  return { certificate: new Uint8Array(certificate.rawData), subject, keys, spki: new Uint8Array(own.rawData) };
+  return {
+    certificate: new Uint8Array(certificate.rawData),
+    subject,
+    keys,
+    spki: new Uint8Array(own.rawData),
+  };
 }
 
 /** Positive and of 16 bytes at most, different for each certificate. */
@@ -235,7 +240,13 @@ function upper(commonName: string): JsonNameParams {
 }
 
 function zonalName(commonName: string): JsonNameParams {
-  return [part('CN', commonName), ...organisation.toReversed(), country, part('ST', 'SIM'), part('L', 'Nowhere')];
+  return [
+    part('CN', commonName),
+    ...organisation.toReversed(),
+    country,
+    part('ST', 'SIM'),
+    part('L', 'Nowhere'),
+  ];
 }
 
 function lower(commonName: string): JsonNameParams {

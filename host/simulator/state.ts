@@ -21,7 +21,8 @@ export const PARTITION = 'assay-sim';
 export const REGION = 'local-1';
 
 export function deriveFrom(seed: Uint8Array): Derive {
-  if (seed.length !== SEED_BYTES) fail('SIMULATOR_STATE_INVALID', `the seed has ${seed.length} bytes, not 32`);
+  if (seed.length !== SEED_BYTES)
+    fail('SIMULATOR_STATE_INVALID', `the seed has ${seed.length} bytes, not 32`);
   return (purpose, length) => hkdf(seed, utf8(`assay/simulator/v1/${purpose}`), length);
 }
 

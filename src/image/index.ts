@@ -14,4 +14,3 @@ export {
   measureText,
   PCR_SIZE,
 } from './pcr.ts';
-export { type EifSignature, parseEifSignature } from './signature.ts';

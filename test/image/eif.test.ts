@@ -6,14 +6,8 @@ import { nodeCrypto } from '../../native/crypto.ts';
 import { concat, utf8 } from '../../src/base/bytes.ts';
 import { AssayError, type Code } from '../../src/base/errors.ts';
 import { fromHex, toHex } from '../../src/base/hex.ts';
-import {
-  crc32,
-  measureImage,
-  measureSigner,
-  measureText,
-  parseEif,
-  parseEifSignature,
-} from '../../src/image/index.ts';
+import { crc32, measureImage, measureSigner, measureText, parseEif } from '../../src/image/index.ts';
+import { parseEifSignature } from '../../src/evidence/eif-signature.ts';
 import { encodeCbor } from '../../src/codec/cbor-encode.ts';
 import { CORPUS, corpusBytes, manifest, missing } from '../support/corpus.ts';
 import malformed from '../vectors/eif-malformed.json' with { type: 'json' };
