@@ -34,9 +34,9 @@ function writePayload<M>(tag: number, codec: MessageCodec<M>, message: M, writer
 }
 
 /** `timeoutMs` 0: wait for ever. Throws MESSAGE_VALUE_INVALID, FRAME_TOO_LARGE. */
-export function encodeRequest<Q>(
+export function encodeRequest<Q, R>(
   streamId: number,
-  method: Method<Q, unknown>,
+  method: Method<Q, R>,
   message: Q,
   timeoutMs: number,
   maxPayload: number,

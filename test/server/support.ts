@@ -158,19 +158,3 @@ export async function drain(socket: Socket): Promise<Uint8Array> {
   await closed(socket);
   return new Uint8Array(Buffer.concat(chunks));
 }
-
-/** A frame with any header. */
-export function frame(
-  streamId: number,
-  payload: Uint8Array,
-  over: { length?: number; type?: number; flags?: number } = {},
-): Uint8Array {
-  const out = new Uint8Array(10 + payload.length);
-  const view = new DataView(out.buffer);
-  view.setUint32(0, over.length ?? payload.length);
-  view.setUint32(4, streamId);
-  out[8] = over.type ?? 1;
-  out[9] = over.flags ?? 0;
-  out.set(payload, 10);
-  return out;
-}
