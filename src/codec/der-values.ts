@@ -1,4 +1,4 @@
-/** The content octets of object identifiers and times. */
+/** The content octets of object identifiers, times and strings; what they cannot be is null or a reason. */
 import type { Millis } from '../base/clock.ts';
 
 const MAX_OID = 64;
@@ -55,4 +55,64 @@ export function readTime(content: Uint8Array, utc: boolean): Millis | string {
   const days = month === 2 && leap ? 29 : (DAYS[month - 1] ?? 0);
   if (day < 1 || day > days || hour > 23 || minute > 59 || second > 59) return 'impossible date or time';
   return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+/** BMPString is UCS-2: two octets a character, no surrogates. */
+export function readBmp(content: Uint8Array): string | null {
+  if (content.length % 2 !== 0) return null;
+  let out = '';
+  for (let i = 0; i < content.length; i += 2) {
+    const unit = ((content[i] as number) << 8) | (content[i + 1] as number);
+    if (unit >= 0xd800 && unit <= 0xdfff) return null;
+    out += String.fromCharCode(unit);
+  }
+  return out;
+}
+
+export function readNumeric(content: Uint8Array): string | null {
+  return ascii(content, isNumeric);
+}
+
+export function readPrintable(content: Uint8Array): string | null {
+  return ascii(content, isPrintable);
+}
+
+/** The graphic characters of ASCII and the space. */
+export function readVisible(content: Uint8Array): string | null {
+  return ascii(content, isVisible);
+}
+
+export function readIa5(content: Uint8Array): string | null {
+  return ascii(content, isIa5);
+}
+
+function ascii(content: Uint8Array, allowed: (octet: number) => boolean): string | null {
+  let out = '';
+  for (const octet of content) {
+    if (!allowed(octet)) return null;
+    out += String.fromCharCode(octet);
+  }
+  return out;
+}
+
+const PRINTABLE: ReadonlySet<number> = new Set(
+  Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?", (c) =>
+    c.charCodeAt(0),
+  ),
+);
+
+function isPrintable(octet: number): boolean {
+  return PRINTABLE.has(octet);
+}
+
+function isNumeric(octet: number): boolean {
+  return octet === 0x20 || (octet >= 0x30 && octet <= 0x39);
+}
+
+function isVisible(octet: number): boolean {
+  return octet >= 0x20 && octet <= 0x7e;
+}
+
+function isIa5(octet: number): boolean {
+  return octet <= 0x7f;
 }

@@ -9,7 +9,16 @@ import { compareBytes } from '../base/bytes.ts';
 import { type Code, ParseError } from '../base/errors.ts';
 import type { Millis } from '../base/clock.ts';
 import { renderPath, type Step } from './path.ts';
-import { readOid, readTime } from './der-values.ts';
+import {
+  readBmp,
+  readIa5,
+  readNumeric,
+  readOid,
+  readPrintable,
+  readTime,
+  readVisible,
+} from './der-values.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 /** Identifier octets of the universal types that are used here. */
 export const TAG = {
@@ -49,7 +58,6 @@ export interface DerElement {
 }
 
 const MAX_DEPTH = 24;
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class DerReader {
   readonly #bytes: Uint8Array;
@@ -241,17 +249,9 @@ export class DerReader {
   /** Any of the string types of DirectoryString and IA5String, as text. */
   text(): string {
     const { tag, content } = this.any();
-    if (tag === TAG.utf8String) return this.#utf8(content);
-    if (tag === TAG.bmpString) return this.#bmp(content);
-    const allowed = CHARACTERS.get(tag);
-    if (allowed === undefined) return this.fail('DER_TYPE', `expected a string, found tag ${hexTag(tag)}`);
-    let out = '';
-    for (const octet of content) {
-      const character = String.fromCharCode(octet);
-      if (!allowed.test(character)) this.fail('DER_VALUE_INVALID', 'character outside the string type');
-      out += character;
-    }
-    return out;
+    const read = STRINGS.get(tag);
+    if (read === undefined) return this.fail('DER_TYPE', `expected a string, found tag ${hexTag(tag)}`);
+    return read(content) ?? this.fail('DER_VALUE_INVALID', 'character outside the string type');
   }
 
   /** UTCTime for 1950..2049 and GeneralizedTime from 2050, in the one form of RFC 5280 section 4.1.2.5. */
@@ -346,39 +346,21 @@ export class DerReader {
     this.#next = content + length;
   }
 
-  #utf8(content: Uint8Array): string {
-    try {
-      return utf8.decode(content);
-    } catch {
-      return this.fail('DER_VALUE_INVALID', 'UTF8String is not UTF-8');
-    }
-  }
-
-  /** BMPString is UCS-2: two octets a character, no surrogates. */
-  #bmp(content: Uint8Array): string {
-    if (content.length % 2 !== 0) this.fail('DER_VALUE_INVALID', 'BMPString of odd length');
-    let out = '';
-    for (let i = 0; i < content.length; i += 2) {
-      const unit = ((content[i] as number) << 8) | (content[i + 1] as number);
-      if (unit >= 0xd800 && unit <= 0xdfff) this.fail('DER_VALUE_INVALID', 'surrogate in a BMPString');
-      out += String.fromCharCode(unit);
-    }
-    return out;
-  }
-
   #failAt(at: number, code: Code, message: string): never {
     this.#start = at;
     return this.fail(code, message);
   }
 }
 
-/** TeletexString is taken for its ASCII part only: its other characters have no agreed meaning. */
-const CHARACTERS: ReadonlyMap<number, RegExp> = new Map([
-  [TAG.numericString, /^[0-9 ]$/],
-  [TAG.printableString, /^[A-Za-z0-9 '()+,\-./:=?]$/],
-  [TAG.teletexString, /^[\x20-\x7e]$/],
-  [TAG.ia5String, /^[\x00-\x7f]$/],
-  [TAG.visibleString, /^[\x20-\x7e]$/],
+const STRINGS: ReadonlyMap<number, (content: Uint8Array) => string | null> = new Map([
+  [TAG.utf8String, decodeUtf8],
+  [TAG.bmpString, readBmp],
+  [TAG.numericString, readNumeric],
+  [TAG.printableString, readPrintable],
+  // TeletexString is taken for its ASCII part only: its other characters have no agreed meaning.
+  [TAG.teletexString, readVisible],
+  [TAG.visibleString, readVisible],
+  [TAG.ia5String, readIa5],
 ]);
 
 function hexTag(tag: number): string {

@@ -4,6 +4,7 @@
  * anything after the value. `__proto__` is a key like any other. Positions in errors are UTF-16 offsets.
  */
 import { ParseError, type Code } from '../base/errors.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 export type JsonValue =
   | null
@@ -24,7 +25,6 @@ export interface JsonLimits {
   readonly path?: string;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_SAFE_DIGITS = 15;
 const MAX_INTEGER_LENGTH = 310;
 
@@ -38,11 +38,9 @@ function decode(input: string | Uint8Array, limits: JsonLimits): string {
   const path = limits.path ?? '';
   if (typeof input !== 'string') {
     if (input.length > limits.maxBytes) tooLarge(limits.maxBytes, path);
-    try {
-      return utf8.decode(input);
-    } catch {
-      throw new ParseError('JSON_TEXT_INVALID', 'not UTF-8', 0, path);
-    }
+    const text = decodeUtf8(input);
+    if (text === null) throw new ParseError('JSON_TEXT_INVALID', 'not UTF-8', 0, path);
+    return text;
   }
   if (
     input.length > limits.maxBytes ||
