@@ -33,5 +33,5 @@ export function logKeyOf(service: LogAuthority, crypto: Crypto): Uint8Array {
 /** A service on simulated hardware has an origin of its own kind, so that neither passes for the other. */
 export function requireSimulatedAgreement(service: Pick<LogAuthority, 'origin' | 'simulated'>): void {
   if (service.origin.startsWith('sim.') !== service.simulated)
-    fail('SIMULATION_MISMATCH', `${service.origin} is ${service.simulated ? '' : 'not '}simulated`);
+    fail('SIMULATED_MISMATCH', `${service.origin} is ${service.simulated ? '' : 'not '}simulated`);
 }

@@ -83,7 +83,7 @@ function isSealed(input: Receipt | SealedReceipt): input is SealedReceipt {
 /**
  * Proves that the leaf stands at its index in the log whose head both keys signed. Throws NOTE_*, CHECKPOINT_*,
  * LEAF_*, `NOT_HARDWARE_BOUND`, `INCLUSION_INVALID`, `RECEIPT_INDEX_MISMATCH`, `RECEIPT_EPOCH_MISMATCH`,
- * `LOG_KEY_MISMATCH`, `SIMULATION_MISMATCH`, `SEAL_HEAD_MISMATCH`. It does not say what was decided: read `leaf`.
+ * `LOG_KEY_MISMATCH`, `SIMULATED_MISMATCH`, `SEAL_HEAD_MISMATCH`. It does not say what was decided: read `leaf`.
  */
 export async function verifyReceipt(
   input: Receipt | SealedReceipt,

@@ -10,6 +10,7 @@ export * from './frontier.ts';
 export * from './leaf.ts';
 export * from './merkle.ts';
 export * from './note.ts';
+export * from './policies.ts';
 export * from './proofs.ts';
 export * from './receipt.ts';
 export * from './tile.ts';

@@ -24,6 +24,7 @@ import {
   leafHash,
   noteSigner,
   placeLeaf,
+  policiesDigest,
   type Receipt,
   rootOf,
   type SealFile,
@@ -37,6 +38,7 @@ import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import { Identity } from '../../src/statement/identity.ts';
 import { Seal } from '../../src/statement/seal.ts';
 import { thumbprint } from '../../src/statement/thumbprint.ts';
+import { formatBundleIndex } from '../../verifier/audit/bundle.ts';
 import type { LogAuthority } from '../../verifier/log-authority.ts';
 
 export interface TestKey {
@@ -86,7 +88,7 @@ export class TestLog {
   readonly hashes: Uint8Array[] = [];
   readonly seals: { file: SealFile; statement: Seal; digest: Uint8Array }[] = [];
   time: number;
-  policy: Uint8Array | null = null;
+  readonly policies = new Map<string, Uint8Array>();
 
   constructor(options: TestLogOptions = {}) {
     this.origin = options.origin ?? 'sim.example.org/agents';
@@ -114,11 +116,13 @@ export class TestLog {
   };
 
   /** A new boot: its attestation, and its `epoch_start` leaf unless told otherwise. */
-  startEpoch(options: { epoch?: number; leaf?: boolean } = {}): TestEpoch {
+  startEpoch(options: { epoch?: number; leaf?: boolean; parentSeal?: Uint8Array | null } = {}): TestEpoch {
     const epoch = options.epoch ?? (this.epochs.at(-1)?.epoch ?? 0) + 1;
     const key = testKey();
     const bootId = digestOf(`boot ${epoch} ${Math.random()}`);
     const keyring = [{ name: 'log', thumbprint: thumbprint(nodeCrypto, this.log.raw) }];
+    const parentSeal =
+      options.parentSeal === undefined ? (this.seals.at(-1)?.digest ?? null) : options.parentSeal;
     const simulated = this.origin.startsWith('sim.');
     const configDigest = digestOf('configuration');
     const identity = Identity.encode({
@@ -156,13 +160,14 @@ export class TestLog {
       configDigest,
       validUntil: TEST_TIME + 1e12,
     };
-    const started = { epoch, key, service, attestation, parentSeal: this.seals.at(-1)?.digest ?? null };
+    const started = { epoch, key, service, attestation, parentSeal };
     this.epochs.push(started);
     if (options.leaf !== false) {
-      const references = {
-        identity: nodeCrypto.sha256(identity),
-        evidence: nodeCrypto.sha256(attestation.evidence),
+      const references: Record<string, Uint8Array> = {
+        attestation: nodeCrypto.sha256(utf8(formatAttestation(attestation))),
+        boot: bootId,
       };
+      if (started.parentSeal !== null) references['parent'] = started.parentSeal;
       this.append(draftLeaf({ kind: 'epoch_start', references }));
     }
     return started;
@@ -183,13 +188,15 @@ export class TestLog {
 
   loadPolicy(text = 'policy 1', tenant = 'acme'): Leaf {
     const digest = digestOf(text);
-    this.policy = digest;
+    this.policies.set(tenant, digest);
     const references = { order: digestOf(`order of ${text}`), bundle: digest, version: u64be(1) };
     return this.append(draftLeaf({ kind: 'policy_change', tenant, policyDigest: digest, references }));
   }
 
   decide(fields: Partial<LeafDraft> = {}): Leaf {
-    return this.append(decisionDraft({ policyDigest: this.policy, ...fields }));
+    return this.append(
+      decisionDraft({ policyDigest: this.policies.get(fields.tenant ?? 'acme') ?? null, ...fields }),
+    );
   }
 
   head(size: number = this.size): { origin: string; size: number; root: Uint8Array } {
@@ -229,7 +236,7 @@ export class TestLog {
       epochKey: service.epochKey,
       parentSeal,
       logKeyThumbprint: thumbprint(nodeCrypto, this.log.raw),
-      policyDigest: this.policy,
+      policyDigest: policiesDigest(nodeCrypto, this.policies),
       stateDigest: digestOf('state'),
       previousSize: previous?.statement.treeSize ?? 0,
       refused: 0,
@@ -261,14 +268,8 @@ export class TestLog {
   /** The audit bundle as files. */
   files(): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
-    const index = {
-      type: 'assay/audit-bundle/v1',
-      origin: this.origin,
-      size: this.size,
-      epochs: this.epochs.map(({ epoch }) => epoch),
-      seals: this.seals.length === 0 ? null : { first: 1, last: this.seals.length },
-    };
-    files.set('index.json', utf8(JSON.stringify(index)));
+    const index = { epochs: this.epochs.map(({ epoch }) => epoch), seals: this.seals.length };
+    files.set('index.json', utf8(formatBundleIndex(index)));
     files.set('log/checkpoint', utf8(this.checkpoint()));
     for (const { epoch, attestation } of this.epochs)
       files.set(`epochs/${epoch}`, utf8(formatAttestation(attestation)));

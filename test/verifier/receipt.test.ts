@@ -99,7 +99,7 @@ describe('a receipt', () => {
       'LOG_KEY_MISMATCH',
     );
     const real = { ...service, simulated: false };
-    await expect(verifyReceipt(receipt, real, nodeCrypto)).toRejectWith('SIMULATION_MISMATCH');
+    await expect(verifyReceipt(receipt, real, nodeCrypto)).toRejectWith('SIMULATED_MISMATCH');
   });
 
   it('may show a leaf of an earlier epoch under a later head, but not for an action', async () => {

@@ -178,11 +178,6 @@ export const LOG_CODES = {
     meaning: 'The judgement of the service is past its validity',
     remedy: 'Verify the service again',
   },
-  SIMULATION_MISMATCH: {
-    kind: 'unacceptable',
-    meaning: 'A service on simulated hardware does not carry a sim. origin, or a genuine one does',
-    remedy: 'Refuse it: simulated and genuine services never share an origin',
-  },
   SEAL_SERVICE_MISMATCH: {
     kind: 'unauthentic',
     meaning: 'A seal is of another service, boot or set of keys than the one judged',
@@ -202,5 +197,98 @@ export const LOG_CODES = {
     kind: 'undetermined',
     meaning: 'No witness has cosigned: a fork or rollback would show only to who compares heads',
     remedy: 'Keep receipts and give them to the auditor, who finds any fork that contradicts them',
+  },
+  AUDIT_BUNDLE_INVALID: {
+    kind: 'malformed',
+    meaning:
+      'A folder is not an audit bundle: its index or a file that the index names is missing or unreadable',
+    remedy: 'Export the bundle again with assay audit export',
+  },
+  LOG_ALTERED: {
+    kind: 'unauthentic',
+    meaning:
+      'Stored entries do not make the root that the enclave signed: something in the range was changed',
+    remedy: 'Restore the entries from a mirror; the range that the report names says where',
+  },
+  LOG_REORDERED: {
+    kind: 'unauthentic',
+    meaning: 'Stored entries do not make the root that the enclave signed: they stand in another order',
+    remedy: 'Restore the entries from a mirror; the range that the report names says where',
+  },
+  LOG_TRUNCATED: {
+    kind: 'unacceptable',
+    meaning: 'A seal, a receipt or the checkpoint shows that the log had more leaves than there are here',
+    remedy: 'Demand the missing leaves: what proves that they existed is named in the report',
+  },
+  LOG_FORKED: {
+    kind: 'unacceptable',
+    meaning: 'Two signed statements about one log contradict each other',
+    remedy: 'Keep both: together they prove that the service ran two histories',
+  },
+  TILE_MISMATCH: {
+    kind: 'unauthentic',
+    meaning: 'A stored hash tile does not agree with the entries, though their root is the signed one',
+    remedy: 'Write the tile again from the entries',
+  },
+  EPOCH_UNATTESTED: {
+    kind: 'unacceptable',
+    meaning: 'An epoch has leaves or signatures but no attestation here, or one of another epoch',
+    remedy: 'Export the bundle again with the attestation of every epoch',
+  },
+  EPOCH_SPLICED: {
+    kind: 'unacceptable',
+    meaning:
+      'An epoch does not continue the one before it: its start, its attestation or its parent seal does not fit',
+    remedy: 'Treat the log as rolled back or joined from two services; keep it as evidence',
+  },
+  EPOCH_KEY_CHANGED: {
+    kind: 'unacceptable',
+    meaning: 'The log key, the origin or the simulated mark changes from one epoch to the next',
+    remedy: 'Treat the epochs as different services',
+  },
+  SEAL_MISSING: {
+    kind: 'unacceptable',
+    meaning: 'A seal that the log or the chain of seals names is not there',
+    remedy: 'Demand the seal: its number is in the report',
+  },
+  SEAL_REPLAYED: {
+    kind: 'unacceptable',
+    meaning: 'An older seal stands in the place of a newer one',
+    remedy: 'Demand the seal of that number',
+  },
+  SEAL_CHAIN_BROKEN: {
+    kind: 'unacceptable',
+    meaning: 'A seal does not continue the one before it',
+    remedy: 'Keep both seals as evidence that the chain was broken',
+  },
+  SEAL_EVIDENCE_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'The evidence beside a seal is not the one that the log names',
+    remedy: 'Demand the evidence whose digest the seal_ref leaf holds',
+  },
+  LEAF_INDEX_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A leaf under a signed root says another index than its place',
+    remedy: 'Treat the measured code as faulty from this leaf on',
+  },
+  LEAF_TIME_BACKWARDS: {
+    kind: 'unacceptable',
+    meaning: 'A leaf under a signed root is older than the one before it',
+    remedy: 'Treat the clock of the enclave as faulty from this leaf on',
+  },
+  DECISION_WITHOUT_POLICY: {
+    kind: 'unacceptable',
+    meaning: 'A decision stands in the log before any policy of its tenant',
+    remedy: 'Treat the measured code as faulty from this leaf on',
+  },
+  POLICY_DIGEST_MISMATCH: {
+    kind: 'unacceptable',
+    meaning: 'A decision or a seal names another policy than the one in force at its place',
+    remedy: 'Treat the measured code as faulty from this leaf on',
+  },
+  UNSEALED_TAIL: {
+    kind: 'undetermined',
+    meaning: 'The last leaves are signed by the epoch key but no seal covers them yet',
+    remedy: 'Export the bundle again after the next seal',
   },
 } as const;
