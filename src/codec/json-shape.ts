@@ -21,6 +21,7 @@ export function jsonObject(
   return value;
 }
 
+/** Limits count UTF-16 units; at most 65,535 unless told. */
 export function jsonText(object: JsonObject, key: string, path: string, limits: Bounds = {}): string {
   const value = own(object, key);
   if (typeof value !== 'string') return misshapen(`${path}.${key}`, 'not text');

@@ -2,6 +2,7 @@
  * X.509 version 3 certificates (RFC 5280 section 4.1), read strictly. Parses and judges nothing: validity, issuers,
  * key usage, critical extensions and signatures are the verifier's.
  */
+import { equalBytes } from '../base/bytes.ts';
 import { ParseError } from '../base/errors.ts';
 import type { Millis } from '../base/clock.ts';
 import { DerReader, TAG } from './der.ts';
@@ -89,7 +90,7 @@ function readCertificate(outer: DerReader): Omit<Certificate, 'raw'> {
   const { signatureAlgorithm, algorithmRaw, ...tbs } = signed.value;
   const outside = outer.withRaw(readAlgorithm);
   // RFC 5280 section 4.1.1.2: both fields hold the same identifier; the outer one is not signed.
-  if (!sameBytes(algorithmRaw, outside.raw))
+  if (!equalBytes(algorithmRaw, outside.raw))
     outer.fail('X509_ALGORITHM_MISMATCH', 'signature algorithm differs inside and outside');
   return { tbs: signed.raw, version: 3, signatureAlgorithm, ...tbs, signature: outer.bitString() };
 }
@@ -180,10 +181,6 @@ function readKeyAlgorithm(inner: DerReader): { algorithm: string; curve: string 
     inner.null();
   } else if (!inner.done) inner.any();
   return { algorithm, curve: null };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /**

@@ -268,6 +268,25 @@ describe('records', () => {
     expect(() => record('broken', { a: field(-1, uint()) })).toFailWith('INTERNAL');
   });
 
+  it('have a table that the type checker holds to their interface', () => {
+    interface Pair {
+      readonly a: number;
+      readonly b: string | null;
+    }
+    const tables = [
+      () => record<Pair>('pair', { a: field(1, uint()), b: field(2, optional(text())) }),
+      // @ts-expect-error a field without a row
+      () => record<Pair>('pair', { a: field(1, uint()) }),
+      // @ts-expect-error a row of another type
+      () => record<Pair>('pair', { a: field(1, text()), b: field(2, optional(text())) }),
+      // @ts-expect-error a row that cannot be null
+      () => record<Pair>('pair', { a: field(1, uint()), b: field(2, text()) }),
+      // @ts-expect-error a row without a field
+      () => record<Pair>('pair', { a: field(1, uint()), b: field(2, optional(text())), c: field(3, uint()) }),
+    ];
+    expect(tables.length).toBe(5);
+  });
+
   it('list their keys', () => {
     expect(Sample.keys.map(([name, key]) => `${key} ${name}`)).toContain('24 extras');
   });

@@ -18,7 +18,7 @@ import { ecdsaDerToP1363, parseCertificate } from '../../src/codec/x509.ts';
 import { formatAttestation, parseAttestation } from '../../src/statement/attestation.ts';
 import { CA, certificate, EMPTY, extension, extensions, SIGNS } from '../support/certificates.ts';
 import { corpusBytes, manifest } from '../support/corpus.ts';
-import { cborSpans, derSpans, mutate, parsed, random, SEED } from '../support/mutate.ts';
+import { cborSpans, derSpans, MUTATIONS, mutate, parsed, random, SEED } from '../support/mutate.ts';
 import { plain, plainCborX, plainCborg, tagsIn } from '../support/second-opinions.ts';
 import { SAMPLES } from '../support/statements.ts';
 
@@ -109,7 +109,7 @@ describe('mutations', () => {
         },
         {
           spans: cborSpans,
-          count: Math.ceil(Number(process.env['ASSAY_MUTATIONS'] ?? 2000) / SAMPLES.length),
+          count: Math.ceil(MUTATIONS / SAMPLES.length),
         },
       );
       note(domain, made, accepted);

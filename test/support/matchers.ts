@@ -30,8 +30,8 @@ expect.extend({
 });
 
 declare module 'vitest' {
-  interface Matchers<T = any> {
-    toFailWith(code: Code): T;
-    toRejectWith(code: Code): Promise<T>;
+  interface Matchers<R extends void | Promise<void> = void | Promise<void>, T = unknown> {
+    toFailWith(code: Code): R;
+    toRejectWith(code: Code): Promise<void>;
   }
 }

@@ -5,8 +5,17 @@
 import { toHex } from '../../src/base/hex.ts';
 import { ParseError } from '../../src/base/errors.ts';
 
-export const MUTATIONS: number = Number(process.env['ASSAY_MUTATIONS'] ?? 2000);
-export const SEED: number = Number(process.env['ASSAY_SEED'] ?? Math.floor(Math.random() * 0x100000000));
+export const MUTATIONS: number = setting('ASSAY_MUTATIONS') ?? 2000;
+export const SEED: number = setting('ASSAY_SEED') ?? Math.floor(Math.random() * 0x100000000);
+
+/** A mistyped setting would otherwise mean that nothing runs, silently. */
+function setting(name: string): number | null {
+  const text = process.env[name];
+  if (text === undefined || text === '') return null;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name}=${text} is not a positive integer`);
+  return value;
+}
 
 /** Half-open range of bytes that is one item of the format. */
 export interface Span {
