@@ -1,6 +1,7 @@
 /**
- * The file system as the store uses it, behind a face of its own, so that tests can make a disk fail. Everything
- * but syncing works on the page cache and is synchronous; syncing waits for the device and is not.
+ * The file system as the store uses it, behind a face of its own, so that tests can make a disk fail. What works
+ * on the page cache is synchronous; what waits for the device or for the file system's journal is not, so that
+ * making tiles does not hold up the stage.
  */
 import {
   closeSync,
@@ -10,11 +11,12 @@ import {
   fsync,
   ftruncateSync,
   mkdirSync,
+  open,
   openSync,
   readdirSync,
   readSync,
-  renameSync,
-  rmSync,
+  rename,
+  rm,
   writevSync,
 } from 'node:fs';
 
@@ -32,15 +34,17 @@ export interface DiskFile {
 
 /** Paths are absolute. Errors are the system's own, with `code` as Node gives it. */
 export interface Disk {
-  /** `read` and `write` need an existing file; `create` makes a new one or empties an old one. */
-  open(path: string, mode: 'read' | 'write' | 'create'): DiskFile;
+  /** Opens a file that exists. */
+  open(path: string, mode: 'read' | 'write'): DiskFile;
+  /** Makes a new file, or empties an old one. */
+  create(path: string): Promise<DiskFile>;
   /** Names in a folder, in no order; none when the folder does not exist. */
   list(path: string): string[];
   /** False when it was there already. */
   makeDirectory(path: string): boolean;
-  rename(from: string, to: string): void;
+  rename(from: string, to: string): Promise<void>;
   /** Removes a file or a folder with all it holds; nothing happens when there is none. */
-  remove(path: string): void;
+  remove(path: string): Promise<void>;
   /** Resolves once the names in this folder are durable. */
   syncDirectory(path: string): Promise<void>;
 }
@@ -48,8 +52,9 @@ export interface Disk {
 const FLAGS = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
-  create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
 } as const;
+const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const PRIVATE = 0o600;
 
 function settled(call: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => call((error) => (error === null ? resolve() : reject(error))));
@@ -84,8 +89,7 @@ function readUpTo(fd: number, position: number, length: number): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-function openFile(path: string, mode: 'read' | 'write' | 'create'): DiskFile {
-  const fd = openSync(path, FLAGS[mode] | constants.O_NOFOLLOW, 0o600);
+function fileOf(fd: number): DiskFile {
   return {
     write: (parts, position) => writeAll(fd, parts, position),
     read: (position, length) => readUpTo(fd, position, length),
@@ -101,7 +105,11 @@ const hasCode = (error: unknown, code: string): boolean =>
 
 /** The machine's own file system. */
 export const nodeDisk: Disk = {
-  open: openFile,
+  open: (path, mode) => fileOf(openSync(path, FLAGS[mode] | constants.O_NOFOLLOW)),
+  create: (path) =>
+    new Promise((resolve, reject) => {
+      open(path, CREATE, PRIVATE, (error, fd) => (error === null ? resolve(fileOf(fd)) : reject(error)));
+    }),
   list(path) {
     try {
       return readdirSync(path);
@@ -119,8 +127,8 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
-  rename: renameSync,
-  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  rename: (from, to) => settled((done) => rename(from, to, done)),
+  remove: (path) => settled((done) => rm(path, { recursive: true, force: true }, done)),
   async syncDirectory(path) {
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {

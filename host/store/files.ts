@@ -48,12 +48,12 @@ export interface Writes {
 }
 
 /** Opens the folder, and forgets what a crash left half written. */
-export function openFolder(disk: Disk, root: string): Folder {
+export async function openFolder(disk: Disk, root: string): Promise<Folder> {
   /** Folders whose own name is known to be durable. */
   const durable = new Set<string>(['.']);
   let aside = 0;
   disk.makeDirectory(root);
-  disk.remove(join(root, 'tmp'));
+  await disk.remove(join(root, 'tmp'));
   disk.makeDirectory(join(root, 'tmp'));
 
   function begin(): Writes {
@@ -73,10 +73,10 @@ export function openFolder(disk: Disk, root: string): Folder {
         const temporary = join(root, 'tmp', String(aside++));
         try {
           await writeSynced(disk, temporary, parts, path);
-          disk.rename(temporary, join(root, path));
+          await disk.rename(temporary, join(root, path));
           dirty.add(dirname(path));
         } catch (error) {
-          disk.remove(temporary);
+          await disk.remove(temporary);
           throw error;
         }
       },
@@ -101,7 +101,7 @@ async function writeSynced(
   parts: readonly Uint8Array[],
   what: string,
 ): Promise<void> {
-  const file = disk.open(path, 'create');
+  const file = await disk.create(path);
   try {
     file.write(parts, 0);
     await syncFile(file, what);

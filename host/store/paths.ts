@@ -7,7 +7,7 @@
 import { fail } from '../../src/base/errors.ts';
 
 /** One frame carries 1 MiB (src/rpc/frame.ts); the rest is room for the message around the data. */
-export const MAX_FILE_BYTES = 1_048_576 - 4_096;
+export const MAX_FILE_BYTES: number = 1_048_576 - 4_096;
 
 const NUMBER = '(?:0|[1-9][0-9]{0,15})';
 /** C2SP tlog-tiles: three-digit groups, all but the last behind an `x`; `.p/W` is a partial tile of 1..255. */

@@ -139,7 +139,7 @@ export class Stage {
   }
 
   /** Forgets leaves below `published`, and removes segments that hold no others. */
-  discard(published: number): void {
+  async discard(published: number): Promise<void> {
     const keep = this.#indexOf(published);
     if (keep > 0) this.#entries = this.#entries.slice(keep);
     const oldest = this.#entries[0]?.segment.number ?? Number.POSITIVE_INFINITY;
@@ -148,8 +148,8 @@ export class Stage {
       const current = this.#segments.length === 1;
       if (segment.number >= oldest || (current && segment.length < this.#limits.segmentBytes)) return;
       segment.file.close();
-      this.#folder.disk.remove(this.#folder.absolute(segment.path));
       this.#segments.shift();
+      await this.#folder.disk.remove(this.#folder.absolute(segment.path));
     }
   }
 
@@ -212,7 +212,7 @@ export class Stage {
         for (const { place, at } of records) this.#add({ ...place, segment: adopted, at });
       }
     }
-    this.discard(published);
+    await this.discard(published);
   }
 
   #numbers(): number[] {

@@ -119,7 +119,7 @@ export class Store {
         const writes = folder.begin();
         await writes.write(CHECKPOINT, [utf8(note)]);
         await writes.finish();
-        stage.discard(size);
+        await stage.discard(size);
         return size;
       }),
     );
@@ -198,13 +198,13 @@ const POISONOUS: ReadonlySet<string> = new Set([
 ]);
 
 async function openAll({ folder: path, disk, hashing, limits }: StoreParts): Promise<Open> {
-  const folder = openFolder(disk, path);
+  const folder = await openFolder(disk, path);
   const writes = folder.begin();
   for (const name of FOLDERS) writes.prepare(name);
   // Proves that the disk takes bytes again before anyone relies on it.
   await writes.write('tmp/headroom', [new Uint8Array(limits.headroomBytes)]);
   await writes.finish();
-  disk.remove(folder.absolute('tmp/headroom'));
+  await disk.remove(folder.absolute('tmp/headroom'));
   const head = readHead(folder, hashing);
   const tiles = TileWriter.open(folder, hashing, head.size, head.root);
   const stage = await Stage.open(folder, limits, head.size);

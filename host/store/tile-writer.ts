@@ -98,7 +98,7 @@ export class TileWriter {
     await writes.finish();
     const before = this.#edge;
     this.#edge = { ...growth, entries: [join(growth.entries)] };
-    this.#dropPartials(before, growth);
+    await this.#dropPartials(before, growth);
   }
 
   /** Takes leaves of one run, up to `limit`, and writes the tiles and bundles that they fill. */
@@ -138,14 +138,15 @@ export class TileWriter {
   }
 
   /** Partial tiles may go once the full tile exists (tlog-tiles, "Partial tiles"). */
-  #dropPartials(before: Edge, after: Growth): void {
-    const { disk } = this.#folder;
+  async #dropPartials(before: Edge, after: Growth): Promise<void> {
+    const gone: string[] = [];
     before.levels.forEach((_, level) => {
       const last = Math.floor(before.size / TILE_WIDTH ** (level + 1));
       if (last === Math.floor(after.size / TILE_WIDTH ** (level + 1))) return;
-      disk.remove(this.#folder.absolute(`log/${tilePath(level, last)}.p`));
-      if (level === 0) disk.remove(this.#folder.absolute(`log/${entriesPath(last)}.p`));
+      gone.push(`log/${tilePath(level, last)}.p`);
+      if (level === 0) gone.push(`log/${entriesPath(last)}.p`);
     });
+    await Promise.all(gone.map((path) => this.#folder.disk.remove(this.#folder.absolute(path))));
   }
 }
 

@@ -7,13 +7,23 @@ import type { Receipt } from '../../src/log/receipt.ts';
 import { decisionDraft } from '../support/log.ts';
 import { type Boot, localStore, TestService, testFolder, testStore } from '../support/ledger.ts';
 
-export async function verifyTestReceipt(service: TestService, boot: Pick<Boot, 'epoch' | 'epochKey'>, receipt: Receipt): Promise<void> {
+export async function verifyTestReceipt(
+  service: TestService,
+  boot: Pick<Boot, 'epoch' | 'epochKey'>,
+  receipt: Receipt,
+): Promise<void> {
   const { size, root } = await verifyCheckpoint(
     openCheckpoint(receipt.checkpoint),
     { origin: service.origin, logKey: service.logKey, epoch: boot.epoch, epochKey: boot.epochKey },
     nodeCrypto,
   );
-  verifyInclusion(nodeCrypto, { index: receipt.index, size, leafHash: leafHash(nodeCrypto, receipt.leaf), proof: receipt.proof, root });
+  verifyInclusion(nodeCrypto, {
+    index: receipt.index,
+    size,
+    leafHash: leafHash(nodeCrypto, receipt.leaf),
+    proof: receipt.proof,
+    root,
+  });
 }
 
 describe('the ledger', () => {
@@ -23,14 +33,21 @@ describe('the ledger', () => {
     const store = testStore(folder.path);
     const client = localStore(() => store);
     const boot = await service.boot(client);
-    const receipts = await Promise.all(Array.from({ length: 1000 }, () => boot.ledger.append(decisionDraft())));
+    const receipts = await Promise.all(
+      Array.from({ length: 1000 }, () => boot.ledger.append(decisionDraft())),
+    );
     for (const receipt of receipts.slice(0, 50)) await verifyTestReceipt(service, boot, receipt);
     await boot.ledger.append(draftLeaf({ kind: 'seal_ref', references: { statement: new Uint8Array(32) } }));
     expect(decodeLeaf(receipts[5]!.leaf)).toMatchObject({ index: 6, epoch: 1, time: 1000 });
     await verifyTestReceipt(service, boot, await boot.ledger.receipt(77));
     await boot.ledger.close();
     const again = await service.boot(client);
-    expect(again.recovered).toMatchObject({ size: 1002, lastEpoch: 1, lastTime: 1000, trail: { epochStart: 0, sealRef: 1001 } });
+    expect(again.recovered).toMatchObject({
+      size: 1002,
+      lastEpoch: 1,
+      lastTime: 1000,
+      trail: { epochStart: 0, sealRef: 1001 },
+    });
     expect(again.epoch).toBe(2);
     await again.ledger.close();
     await store.close();

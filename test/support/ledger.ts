@@ -14,7 +14,14 @@ import {
   recoverLog,
   type StoreClient,
 } from '../../enclave/ledger/index.ts';
-import { DEFAULT_STORE_LIMITS, type Disk, nodeDisk, Store, type StoreLimits } from '../../host/store/index.ts';
+import {
+  DEFAULT_STORE_LIMITS,
+  type Disk,
+  type DiskFile,
+  nodeDisk,
+  Store,
+  type StoreLimits,
+} from '../../host/store/index.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { generateSigner } from '../../native/signer.ts';
 import type { Signer } from '../../src/base/crypto.ts';
@@ -95,8 +102,13 @@ export class TestService {
   }
 
   /** Accepts what `boot` has put there, and nothing that another wrote. */
-  readonly acceptEpoch = async (attestation: Uint8Array): Promise<{ epoch: number; epochKey: Uint8Array }> => {
-    const { epoch, key } = JSON.parse(new TextDecoder().decode(attestation)) as { epoch: number; key: string };
+  readonly acceptEpoch = async (
+    attestation: Uint8Array,
+  ): Promise<{ epoch: number; epochKey: Uint8Array }> => {
+    const { epoch, key } = JSON.parse(new TextDecoder().decode(attestation)) as {
+      epoch: number;
+      key: string;
+    };
     const genuine = this.epochs.get(epoch);
     if (genuine === undefined || toHex(genuine) !== key)
       fail('EPOCH_UNACCEPTABLE', `the evidence of epoch ${epoch} is not genuine`);
@@ -132,7 +144,7 @@ export class TestService {
   }
 }
 
-type Call = 'write' | 'datasync' | 'syncDirectory' | 'rename' | 'open' | 'truncate' | 'read';
+type Call = 'write' | 'datasync' | 'syncDirectory' | 'rename' | 'open' | 'create' | 'truncate' | 'read';
 
 /** A disk whose calls fail when the test says so: `fault(call, path)` gives an errno code, or null. */
 export function faultyDisk(fault: (call: Call, path: string) => string | null): Disk {
@@ -140,34 +152,38 @@ export function faultyDisk(fault: (call: Call, path: string) => string | null): 
     const code = fault(call, path);
     if (code !== null) throw Object.assign(new Error(`${code}: injected, ${call}`), { code });
   };
+  const watched = (path: string, file: DiskFile): DiskFile => ({
+    ...file,
+    write(parts, position) {
+      check('write', path);
+      file.write(parts, position);
+    },
+    read(position, length) {
+      check('read', path);
+      return file.read(position, length);
+    },
+    truncate(length) {
+      check('truncate', path);
+      file.truncate(length);
+    },
+    async datasync() {
+      check('datasync', path);
+      await file.datasync();
+    },
+  });
   return {
     ...nodeDisk,
     open(path, mode) {
       check('open', path);
-      const file = nodeDisk.open(path, mode);
-      return {
-        ...file,
-        write(parts, position) {
-          check('write', path);
-          file.write(parts, position);
-        },
-        read(position, length) {
-          check('read', path);
-          return file.read(position, length);
-        },
-        truncate(length) {
-          check('truncate', path);
-          file.truncate(length);
-        },
-        async datasync() {
-          check('datasync', path);
-          await file.datasync();
-        },
-      };
+      return watched(path, nodeDisk.open(path, mode));
     },
-    rename(from, to) {
+    async create(path) {
+      check('create', path);
+      return watched(path, await nodeDisk.create(path));
+    },
+    async rename(from, to) {
       check('rename', to);
-      nodeDisk.rename(from, to);
+      await nodeDisk.rename(from, to);
     },
     async syncDirectory(path) {
       check('syncDirectory', path);
