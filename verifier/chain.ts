@@ -216,8 +216,11 @@ function checkAlgorithm(certificate: Certificate, index: number, context: ChainC
 function checkNames(certificates: readonly Certificate[], context: ChainContext): void {
   certificates.forEach((certificate, i) => {
     const issuer = certificates[Math.max(0, i - 1)] as Certificate;
-    if (certificate.issuer.raw.length === 2 || compareBytes(certificate.issuer.raw, issuer.subject.raw) !== 0)
+    if (compareBytes(certificate.issuer.raw, issuer.subject.raw) !== 0)
       bad('CHAIN_NAME_MISMATCH', i, context, 'does not name the one above it as its issuer');
+    // "A certificate MUST NOT appear more than once" (RFC 5280 section 6.1); only a self-issued one could.
+    if (i > 0 && compareBytes(certificate.raw, issuer.raw) === 0)
+      bad('CHAIN_NAME_MISMATCH', i, context, 'is given twice');
   });
 }
 
