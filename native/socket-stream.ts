@@ -2,9 +2,12 @@
  * A Duplex over a socket of the addon; TLS runs on it as on a net.Socket. Nothing is buffered here: reading stops
  * while the consumer is behind, and a write is done only when the kernel has all of it.
  */
+import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import type { StreamHandle } from './binding.ts';
 import { systemError } from './transport-error.ts';
+
+const { EPIPE } = constants.errno;
 
 type Done = (error?: Error | null) => void;
 
@@ -13,12 +16,29 @@ export class SocketStream extends Duplex {
   #pending: { chunks: readonly Uint8Array[]; offset: number; done: Done } | null = null;
 
   constructor(handle: StreamHandle, options: { readonly allowHalfOpen: boolean }) {
-    super({ allowHalfOpen: options.allowHalfOpen, decodeStrings: true });
+    super({ allowHalfOpen: true, decodeStrings: true });
     this.#handle = handle;
+    if (!options.allowHalfOpen) this.once('end', () => setImmediate(() => this.#endToo()));
     handle.start(
       (data) => this.#onRead(data),
       () => this.#flush(),
     );
+  }
+
+  /**
+   * The peer has ended, so we end. A turn of the loop later than a Duplex by itself would, because TLS on top has its
+   * close_notify to write when it hears of the end.
+   */
+  #endToo(): void {
+    if (this.writableEnded || this.destroyed) return;
+    this.end();
+    this.write = (_chunk: unknown, ...rest: unknown[]): boolean => {
+      const error = systemError(-EPIPE, 'write');
+      const done = rest.find((item) => typeof item === 'function') as Done | undefined;
+      if (done !== undefined) process.nextTick(done, error);
+      this.destroy(error);
+      return false;
+    };
   }
 
   #onRead(data: Buffer | null | number): void {
@@ -87,7 +107,7 @@ export class SocketStream extends Duplex {
     this.#handle.close();
     const unsent = this.#pending;
     this.#pending = null;
-    unsent?.done(error ?? systemError(-32, 'write'));
+    unsent?.done(error ?? systemError(-EPIPE, 'write'));
     done(error);
   }
 }

@@ -13,12 +13,16 @@ type Phase = 'listen' | 'connect' | 'stream';
 /** What an errno means depends on what was being done: no such file is a missing folder, or a missing listener. */
 const TRANSPORT_CODES: Readonly<Record<Phase, Readonly<Record<string, Code>>>> = {
   listen: {
+    // libuv gives EACCES for a folder that is not there.
+    EACCES: 'ADDRESS_INVALID',
     EADDRINUSE: 'ADDRESS_IN_USE',
     EADDRNOTAVAIL: 'ADDRESS_INVALID',
     EINVAL: 'ADDRESS_INVALID',
     ENAMETOOLONG: 'ADDRESS_INVALID',
     ENOENT: 'ADDRESS_INVALID',
     ENOTDIR: 'ADDRESS_INVALID',
+    EPERM: 'ADDRESS_INVALID',
+    EROFS: 'ADDRESS_INVALID',
   },
   connect: {
     // On AF_VSOCK a port without a listener answers with a reset, and a context id without a peer is no device.

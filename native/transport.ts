@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../src/base/index.ts';
 import { connectAddon, listenAddon } from './transport-addon.ts';
 import { transportError } from './transport-error.ts';
-import { connectNode, listenNode, removeStaleSocket } from './transport-node.ts';
+import { connectNode, type FullConnectOptions, listenNode, removeStaleSocket } from './transport-node.ts';
 
 export interface UnixAddress {
   readonly family: 'unix';
@@ -109,28 +109,35 @@ export async function listen(
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Duplex> {
   checkAddress(address);
   const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
-  const deadline = performance.now() + timeoutMs;
-  const allowHalfOpen = options.allowHalfOpen ?? false;
+  const ends = new AbortController();
+  const timer = setTimeout(() => ends.abort('timeout'), timeoutMs);
+  const cancel = (): void => ends.abort('cancelled');
+  options.signal?.addEventListener('abort', cancel, { once: true });
+  if (options.signal?.aborted) cancel();
+  try {
+    return await connectWithin(address, {
+      allowHalfOpen: options.allowHalfOpen ?? false,
+      signal: ends.signal,
+    });
+  } catch (error) {
+    if (ends.signal.reason === 'cancelled') fail('CONNECTION_CANCELLED', 'cancelled while connecting');
+    if (ends.signal.aborted) fail('CONNECTION_TIMEOUT', `no connection within ${timeoutMs} ms`);
+    throw transportError(error, 'connect');
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', cancel);
+  }
+}
+
+async function connectWithin(address: Address, options: FullConnectOptions): Promise<Duplex> {
   for (;;) {
-    const ends = new AbortController();
-    const timer = setTimeout(() => ends.abort('timeout'), Math.max(deadline - performance.now(), 0));
-    const cancel = (): void => ends.abort('cancelled');
-    options.signal?.addEventListener('abort', cancel, { once: true });
-    if (options.signal?.aborted) cancel();
+    options.signal.throwIfAborted();
     try {
-      ends.signal.throwIfAborted();
-      return isNode(address)
-        ? await connectNode(address, { allowHalfOpen, signal: ends.signal })
-        : await connectAddon(address, { allowHalfOpen, signal: ends.signal });
+      return isNode(address) ? await connectNode(address, options) : await connectAddon(address, options);
     } catch (error) {
-      if (ends.signal.reason === 'cancelled') fail('CONNECTION_CANCELLED', 'cancelled while connecting');
-      if (ends.signal.aborted) fail('CONNECTION_TIMEOUT', `no connection within ${timeoutMs} ms`);
-      if (!isBacklogFull(error)) throw transportError(error, 'connect');
-    } finally {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', cancel);
+      if (!isBacklogFull(error)) throw error;
     }
-    await sleep(RETRY_MS);
+    await sleep(RETRY_MS, undefined, { signal: options.signal });
   }
 }
 

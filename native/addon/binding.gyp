@@ -4,7 +4,13 @@
   'targets': [{
     'target_name': 'assay',
     'sources': ['addon.cc', 'address.cc', 'listener.cc', 'nsm.cc', 'poller.cc', 'stream.cc'],
-    'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+    'defines': [
+      'NAPI_VERSION=8',
+      'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+      'NODE_ADDON_API_DISABLE_DEPRECATED',
+      # A worker that is being terminated refuses every call, and must not take the process with it.
+      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+    ],
     'cflags_cc!': ['-std=gnu++20', '-std=gnu++17'],
     'cflags_cc': [
       '-std=c++17', '-fno-exceptions', '-fno-rtti',

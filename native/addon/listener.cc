@@ -8,6 +8,7 @@
 
 #include "addon.h"
 #include "address.h"
+#include "callback.h"
 #include "stream.h"
 
 namespace assay {
@@ -122,26 +123,21 @@ bool Listener::AcceptOne() {
     if (errno == EINTR || errno == ECONNABORTED) return true;
     // Out of descriptors or memory: the pending connection stays pending, and watching on would spin.
     accepting_ = false;
-    Call({Number(Env(), -errno)});
+    napi_value failed = nullptr;
+    if (napi_create_int32(Env(), -errno, &failed) != napi_ok) return false;
+    CallFromLoop(Env(), *context_, Value(), on_accept_, {failed});
     return false;
   }
   int error = 0;
   const Napi::Value stream = Stream::Wrap(Env(), fd, false, &error);
   if (error != 0) return false;
   const bool vsock = peer.svm_family == AF_VSOCK;
-  Call({stream, Number(Env(), vsock ? peer.svm_cid : 0), Number(Env(), vsock ? peer.svm_port : 0)});
+  napi_value cid = nullptr;
+  napi_value port = nullptr;
+  if (napi_create_uint32(Env(), vsock ? peer.svm_cid : 0, &cid) != napi_ok) return false;
+  if (napi_create_uint32(Env(), vsock ? peer.svm_port : 0, &port) != napi_ok) return false;
+  CallFromLoop(Env(), *context_, Value(), on_accept_, {stream, cid, port});
   return true;
-}
-
-void Listener::Call(const std::initializer_list<napi_value>& arguments) {
-  if (on_accept_.IsEmpty()) return;
-  const napi_env env = Env();
-  napi_value ignored = nullptr;
-  const napi_status status = napi_make_callback(env, *context_, Value(), on_accept_.Value(), arguments.size(),
-                                                arguments.begin(), &ignored);
-  if (status != napi_pending_exception) return;
-  napi_value exception = nullptr;
-  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
 }
 
 }  // namespace assay

@@ -29,7 +29,6 @@ class Listener final : public Napi::ObjectWrap<Listener>, public PollListener {
 
   void Release();
   bool AcceptOne();
-  void Call(const std::initializer_list<napi_value>& arguments);
 
   Poller* poller_ = nullptr;
   std::unique_ptr<Napi::AsyncContext> context_;

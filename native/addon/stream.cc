@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 
 #include "addon.h"
 #include "address.h"
+#include "callback.h"
 
 namespace assay {
 
@@ -47,15 +49,16 @@ Stream::~Stream() { Release(); }
 Napi::Value Stream::Wrap(Napi::Env env, int fd, bool connecting, int* error) {
   auto* addon = env.GetInstanceData<AddonData>();
   const Napi::Object object = addon->stream.New({});
-  Stream* stream = object.IsEmpty() ? nullptr : Unwrap(object);
-  Poller* poller = nullptr;
-  *error = Poller::Open(addon->pollers, fd, stream, &poller);
-  if (*error != 0) return {};
-  if (stream == nullptr) {
-    poller->Close();
+  // Fails only while a worker is being terminated.
+  if (object.IsEmpty()) {
+    close(fd);
     *error = -ECANCELED;
     return {};
   }
+  Stream* stream = Unwrap(object);
+  Poller* poller = nullptr;
+  *error = Poller::Open(addon->pollers, fd, stream, &poller);
+  if (*error != 0) return {};
   stream->poller_ = poller;
   stream->connecting_ = connecting;
   stream->context_ = std::make_unique<Napi::AsyncContext>(env, "assay.stream", object);
@@ -180,7 +183,9 @@ void Stream::OnPoll(int events) {
   [[maybe_unused]] const Napi::Object self = Value();  // Keeps this object while JavaScript may close it.
   if ((events & UV_WRITABLE) != 0 && writing_) {
     writing_ = false;
-    Call(on_writable_, Env().Undefined());
+    napi_value undefined = nullptr;
+    if (napi_get_undefined(Env(), &undefined) != napi_ok) return;
+    CallFromLoop(Env(), *context_, Value(), on_writable_, {undefined});
   }
   if ((events & UV_READABLE) != 0 && poller_ != nullptr && reading_) ReadSome();
   if (poller_ != nullptr) Rewatch();
@@ -195,28 +200,21 @@ void Stream::ReadSome() {
       count = recv(poller_->fd(), addon_->received.data(), addon_->received.size(), MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (count <= 0) {
+    napi_value argument = nullptr;
+    napi_status status;
+    if (count > 0) {
+      const auto length = static_cast<size_t>(count);
+      status = napi_create_buffer_copy(Env(), length, addon_->received.data(), nullptr, &argument);
+    } else {
       reading_ = false;
-      Call(on_read_, count == 0 ? napi_value(Env().Null()) : napi_value(Number(Env(), -errno)));
-      return;
+      status = count == 0 ? napi_get_null(Env(), &argument) : napi_create_int32(Env(), -errno, &argument);
     }
-    const auto length = static_cast<size_t>(count);
-    Call(on_read_, Napi::Buffer<char>::Copy(Env(), addon_->received.data(), length));
+    // Fails only while a worker is being terminated: the connection dies with it.
+    if (status != napi_ok) return;
+    CallFromLoop(Env(), *context_, Value(), on_read_, {argument});
     // A short read means that the socket is empty; asking again would only cost a system call.
-    if (length < addon_->received.size()) return;
+    if (count < static_cast<ssize_t>(addon_->received.size())) return;
   }
-}
-
-void Stream::Call(const Napi::FunctionReference& callback, napi_value argument) {
-  if (callback.IsEmpty()) return;
-  const napi_env env = Env();
-  napi_value ignored = nullptr;
-  const napi_status status =
-      napi_make_callback(env, *context_, Value(), callback.Value(), 1, &argument, &ignored);
-  if (status != napi_pending_exception) return;
-  napi_value exception = nullptr;
-  // Fails while a worker is being terminated: then there is nobody left to tell.
-  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
 }
 
 }  // namespace assay

@@ -40,8 +40,6 @@ class Stream final : public Napi::ObjectWrap<Stream>, public PollListener {
   void ReadSome();
   void Release();
   int Rewatch();
-  // Calls into JavaScript from the loop, with microtasks run afterwards and exceptions made uncaught.
-  void Call(const Napi::FunctionReference& callback, napi_value argument);
 
   AddonData* addon_ = nullptr;
   Poller* poller_ = nullptr;

@@ -7,8 +7,10 @@ export const NATIVE_CODES = {
   },
   ADDRESS_INVALID: {
     kind: 'malformed',
-    meaning: 'A socket address cannot be used: its path, context id or port is out of range or not there',
-    remedy: 'Give a path of at most 107 bytes in an existing folder, or a 32-bit context id and port',
+    meaning:
+      'A socket address cannot be used: its path, context id or port is out of range, not there or forbidden',
+    remedy:
+      'Give a path of at most 107 bytes in a folder that you may write, or a 32-bit context id and port',
   },
   ADDRESS_IN_USE: {
     kind: 'refused',
@@ -38,7 +40,7 @@ export const NATIVE_CODES = {
   TRANSPORT_FAILED: {
     kind: 'undetermined',
     meaning: 'The operating system refused a socket operation',
-    remedy: 'See the cause: permissions, descriptor limits or a missing kernel module',
+    remedy: 'See the cause: descriptor limits, memory, or a missing kernel module',
   },
   NSM_MISSING: {
     kind: 'refused',
