@@ -6,7 +6,7 @@ NODE := $(CURDIR)/$(NODE_HOME)/bin/node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
 N ?= 1000000
 
-.PHONY: help install build native run test test-slow fuzz bench check format corpus docs pack clean
+.PHONY: help install build native run test test-slow mutate fuzz bench check format corpus docs pack clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -17,12 +17,12 @@ node_modules/.installed: package-lock.json package.json
 
 build: dist/.built build/measurements.json ## compile, make the enclave's program and its measurements
 dist/.built: node_modules/.installed tsconfig.json $(shell find src native enclave verifier host images -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
-	@rm -rf dist
-	$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+	$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json --outDir build/dist
+	@rm -rf dist && mv build/dist dist
 	$(NODE) dist/images/copy-assets.js
 	@touch $@
 build/measurements.json: dist/.built package-lock.json
-	$(NODE) dist/images/build.js
+	$(NODE) --no-warnings dist/host/launch/build-image.js
 
 native: native/addon/build/Release/assay.node ## the addon: vsock and /dev/nsm; offline, against the locked Node's headers
 native/addon/build/Release/assay.node: node_modules/.installed native/addon/binding.gyp $(wildcard native/addon/*.cc native/addon/*.h)
@@ -36,6 +36,9 @@ test: build native check ## everything that runs in minutes
 
 test-slow: build native ## whole systems, killed and starved; interop
 	ASSAY_SLOW=1 $(VITEST) run test/slow
+
+mutate: build ## the mutation suites alone; ASSAY_MUTATIONS=N
+	$(VITEST) run test/mutation --testTimeout=3600000
 
 fuzz: build ## N mutations a format, printed seed
 	ASSAY_MUTATIONS=$(N) $(VITEST) run test/mutation --testTimeout=86400000

@@ -49,6 +49,13 @@ export function u64be(value: number | bigint): Uint8Array {
   return out;
 }
 
+/** Reads what `u64be` wrote; a RangeError beyond 2^53-1 or short of 8 bytes. */
+export function readU64(bytes: Uint8Array): number {
+  const value = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError('beyond 2^53-1');
+  return Number(value);
+}
+
 export function u32be(value: number): Uint8Array {
   const out = new Uint8Array(4);
   new DataView(out.buffer).setUint32(0, value);

@@ -28,7 +28,12 @@ export function bytes32(): Kind<Uint8Array> {
   return bytes(32);
 }
 
-/** A short word: a platform, a custodian, a clock source. */
+/** Who keeps the release key: the kind of custodian and its own name for the key, as `kms:<ARN>`. */
+export function custodian(): Kind<string> {
+  return text({ min: 1, max: 2_048 });
+}
+
+/** A short word: a platform, a clock source. */
 export function word(): Kind<string> {
   return text({ min: 1, max: 64 });
 }

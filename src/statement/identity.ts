@@ -1,6 +1,6 @@
 /** Identity: which service runs, in which boot, with which keys. Bound into evidence under `identity`. */
 import { bool, field, optional, record, type RecordCodec, uint } from '../codec/cbor-record.ts';
-import { bytes32, type NamedThumbprint, origin, thumbprints, word } from './fields.ts';
+import { bytes32, custodian, type NamedThumbprint, origin, thumbprints, word } from './fields.ts';
 
 export interface Identity {
   /** Kind of hardware: `nitro`, `tdx`, `snp`. */
@@ -42,7 +42,7 @@ export const Identity: RecordCodec<Identity> = record<Identity>('identity', {
   tlsSpkiHash: field(8, bytes32()),
   hpkeKey: field(9, bytes32()),
   keyring: field(10, thumbprints()),
-  custody: field(11, word()),
+  custody: field(11, custodian()),
   configDigest: field(12, bytes32()),
   witnessPolicyDigest: field(13, optional(bytes32())),
   gpuDigest: field(14, optional(bytes32())),

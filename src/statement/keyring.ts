@@ -1,6 +1,6 @@
 /** Keyring: the birth certificate of the persistent keys, bound into evidence under `keyring` when they are made. */
 import { bytes, field, optional, record, type RecordCodec, uint } from '../codec/cbor-record.ts';
-import { bytes32, type NamedThumbprint, origin, thumbprints, word } from './fields.ts';
+import { bytes32, custodian, type NamedThumbprint, origin, thumbprints } from './fields.ts';
 
 export interface Keyring {
   readonly origin: string;
@@ -24,6 +24,6 @@ export const Keyring: RecordCodec<Keyring> = record<Keyring>('keyring', {
   parentId: field(4, optional(bytes(16))),
   keys: field(5, thumbprints()),
   bootId: field(6, bytes32()),
-  custody: field(7, word()),
+  custody: field(7, custodian()),
   configDigest: field(8, bytes32()),
 });

@@ -291,4 +291,9 @@ export const LOG_CODES = {
     meaning: 'The last leaves are signed by the epoch key but no seal covers them yet',
     remedy: 'Export the bundle again after the next seal',
   },
+  AUDIT_EXPORT_FAILED: {
+    kind: 'refused',
+    meaning: 'An audit bundle cannot be written: the folder exists already, or the disk failed',
+    remedy: 'Name a folder that does not exist, on a disk with room',
+  },
 } as const;

@@ -1,0 +1,164 @@
+/**
+ * Seals (design sections 4, 6, 7): a checkpoint bound into a hardware quote, every N seconds, every M leaves, on
+ * a policy change or a challenge; never in the decision path. The seal's bytes are fixed when it is first
+ * submitted; one that the device never answers stays in the chain as unquoted and its number is not used again.
+ *
+ * Order: quote, then the `seal_ref` leaf, then the evidence leaves the enclave. On a crash before the leaf no
+ * one has seen the quote, so the next boot may use the number; after it the log itself says the seal existed.
+ */
+import type { Hashing } from '../../src/base/crypto.ts';
+import { AssayError, fail } from '../../src/base/errors.ts';
+import { draftLeaf, type LeafDraft } from '../../src/log/leaf.ts';
+import type { ChallengePath } from '../../src/statement/attestation.ts';
+import { bind, DOMAINS } from '../../src/statement/bind.ts';
+import { Seal } from '../../src/statement/seal.ts';
+import { u64be } from '../../src/base/bytes.ts';
+import type { EnclaveClock } from '../platform/clock.ts';
+import { batchChallenges, requireChallenge } from './challenges.ts';
+import type { Quoter } from './quoter.ts';
+
+export interface SealRecord {
+  readonly number: number;
+  readonly statement: Uint8Array;
+  readonly evidence: Uint8Array;
+  /** Where the caller's challenge stands in the seal's batch; null when the seal was not made for one. */
+  readonly challenge: ChallengePath | null;
+}
+
+export interface Sealer {
+  /** Seals soon; many calls make one seal. */
+  request(): void;
+  /** A seal made after this call, with the challenge in it. */
+  challenged(challenge: Uint8Array): Promise<SealRecord>;
+  latest(): SealRecord | null;
+  /** Told after each committed batch; seals by count and by time. */
+  onGrowth(size: number): void;
+  readonly count: number;
+  stop(): void;
+}
+
+export interface SealerParts {
+  readonly hashing: Hashing;
+  readonly quoter: Quoter;
+  readonly clock: EnclaveClock;
+  /** Fields that stay the same for this boot. */
+  readonly boot: Pick<Seal, 'origin' | 'epoch' | 'bootId' | 'epochKey' | 'logKeyThumbprint' | 'configDigest' | 'parentSeal'>;
+  readonly previous: { readonly number: number; readonly digest: Uint8Array; readonly size: number } | null;
+  readonly every: { readonly seconds: number; readonly leaves: number };
+  readonly head: () => { readonly size: number; readonly root: Uint8Array };
+  readonly state: () => { readonly policyDigest: Uint8Array | null; readonly stateDigest: Uint8Array; readonly refused: number };
+  readonly append: (draft: LeafDraft) => Promise<unknown>;
+  /** Puts the seal where auditors find it; after the leaf. */
+  readonly keep: (seal: SealRecord) => Promise<void>;
+  readonly onProblem: (error: AssayError) => void;
+}
+
+interface Asked {
+  readonly challenge: Uint8Array;
+  readonly resolve: (seal: SealRecord) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const MAX_BATCH = 1_024;
+const MAX_WAITING = 4_096;
+
+export function createSealer(parts: SealerParts): Sealer {
+  const { hashing } = parts;
+  let previous = parts.previous;
+  let latest: SealRecord | null = null;
+  let asked: Asked[] = [];
+  let wanted = false;
+  let running = false;
+  let stopped = false;
+  /** Size after the last seal's own leaf: without growth beyond it, time alone makes no seal. */
+  let sealedTo = parts.previous?.size ?? 0;
+
+  function statementFor(challengeRoot: Uint8Array | null): { number: number; size: number; statement: Uint8Array } {
+    const { size, root } = parts.head();
+    const { policyDigest, stateDigest, refused } = parts.state();
+    const number = (previous?.number ?? 0) + 1;
+    const statement = Seal.encode({
+      ...parts.boot,
+      treeSize: size,
+      root,
+      number,
+      previousSeal: previous?.digest ?? null,
+      policyDigest,
+      stateDigest,
+      previousSize: previous?.size ?? 0,
+      refused,
+      time: parts.clock.now(),
+      clockSource: parts.clock.source,
+      clockErrorMs: parts.clock.errorMs(),
+      witnessedSize: 0,
+      witnessedHash: null,
+      witnessPolicyDigest: null,
+      challengeRoot,
+    });
+    return { number, size, statement };
+  }
+
+  async function sealOnce(): Promise<void> {
+    const taken = asked.splice(0, MAX_BATCH);
+    wanted = false;
+    try {
+      const batch = taken.length === 0 ? null : batchChallenges(hashing, taken.map(({ challenge }) => challenge));
+      const { number, size, statement } = statementFor(batch?.root ?? null);
+      const digest = hashing.sha256(statement);
+      previous = { number, digest, size };
+      const binding = bind(hashing, DOMAINS.seal, statement);
+      const quote = await parts.quoter.quote('seal', { binding, challenge: batch?.root ?? null, recipient: null });
+      const evidence = hashing.sha256(quote.evidence);
+      await parts.append(draftLeaf({ kind: 'seal_ref', references: { statement: digest, evidence, number: u64be(number) } }));
+      const seal: SealRecord = { number, statement, evidence: quote.evidence, challenge: null };
+      latest = seal;
+      sealedTo = parts.head().size;
+      await parts.keep(seal);
+      taken.forEach(({ resolve }, index) => resolve({ ...seal, challenge: batch?.path(index) ?? null }));
+    } catch (error) {
+      for (const { reject } of taken) reject(error);
+      parts.onProblem(error instanceof AssayError ? error : new AssayError('QUOTE_UNAVAILABLE', 'no seal', { cause: error }));
+    }
+  }
+
+  async function run(): Promise<void> {
+    if (running) return;
+    running = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!stopped && (wanted || asked.length > 0)) await sealOnce();
+    running = false;
+  }
+
+  const tick = setInterval(() => {
+    if (parts.head().size > sealedTo) request();
+  }, parts.every.seconds * 1_000);
+  tick.unref();
+
+  function request(): void {
+    wanted = true;
+    void run();
+  }
+
+  return {
+    request,
+    challenged(challenge) {
+      requireChallenge(challenge);
+      if (asked.length >= MAX_WAITING) fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} challenges wait for a seal`);
+      return new Promise((resolve, reject) => {
+        asked.push({ challenge, resolve, reject });
+        void run();
+      });
+    },
+    latest: () => latest,
+    onGrowth(size) {
+      if (size - sealedTo >= parts.every.leaves && !wanted) request();
+    },
+    get count() {
+      return previous?.number ?? 0;
+    },
+    stop() {
+      stopped = true;
+      clearInterval(tick);
+    },
+  };
+}

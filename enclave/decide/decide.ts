@@ -1,0 +1,117 @@
+/**
+ * The decision path (design section 6): principal, evaluation, leaf, receipt. What the caller says about itself
+ * is overwritten by what its key proves. Requests that fail before a principal is known are counted, not logged.
+ */
+import type { Hashing } from '../../src/base/crypto.ts';
+import { fail } from '../../src/base/errors.ts';
+import type { JsonValue } from '../../src/codec/json.ts';
+import { parseJson } from '../../src/codec/json.ts';
+import { canonicalize } from '../../src/codec/jcs.ts';
+import { actionIdentity } from '../../src/log/action.ts';
+import { draftLeaf, type LeafDraft } from '../../src/log/leaf.ts';
+import type { Receipt } from '../../src/log/receipt.ts';
+import { type Evaluation, evaluate } from '../../src/policy/index.ts';
+import type { DecideRequest, DecideResponse } from '../../src/rpc/messages.ts';
+import type { EnclaveClock } from '../platform/clock.ts';
+import type { Policies } from './policies.ts';
+
+export interface DeciderParts {
+  readonly hashing: Hashing;
+  readonly clock: EnclaveClock;
+  readonly policies: Policies;
+  readonly append: (draft: LeafDraft) => Promise<Receipt>;
+  readonly maxValidForMs: number;
+}
+
+export interface Decider {
+  decide(request: DecideRequest, spkiHash: Uint8Array | null): Promise<DecideResponse>;
+  /** Requests refused before a principal was known: sealed as `refused`. */
+  readonly refused: number;
+}
+
+const NONCE = { min: 16, max: 64 } as const;
+const NOTHING: Uint8Array = new Uint8Array(0);
+const MAX_AUDIENCE = 256;
+const MAX_LABELS = 16;
+
+function checkRequest(request: DecideRequest, maxValidForMs: number): void {
+  const wrong = (field: string, rule: string): never => fail('REQUEST_INVALID', `${field}: ${rule}`);
+  if (request.nonce.length < NONCE.min || request.nonce.length > NONCE.max) wrong('nonce', `${NONCE.min} to ${NONCE.max} bytes`);
+  if (request.audience.length > MAX_AUDIENCE) wrong('audience', `at most ${MAX_AUDIENCE} characters`);
+  if (request.requiredLevel > 2) wrong('required_level', '0, 1 or 2');
+  if (request.validForMs < 1 || request.validForMs > maxValidForMs) wrong('valid_for_ms', `1 to ${maxValidForMs}`);
+  if (request.labels.length > MAX_LABELS || request.labels.some((label) => label.length > 64)) wrong('labels', 'at most 16 of 64 characters');
+  if (request.session.length > 64) wrong('session', 'at most 64 bytes');
+}
+
+/** The tool that the call is for: what the policy projected, else the audience that the caller named. */
+function audienceOf(evaluation: Evaluation, request: DecideRequest): string | null {
+  if (request.audience !== '') return request.audience;
+  return evaluation.toolName;
+}
+
+export function createDecider(parts: DeciderParts): Decider {
+  const { hashing, policies } = parts;
+  let refused = 0;
+
+  function refuse(code: 'PRINCIPAL_UNKNOWN' | 'POLICY_MISSING', message: string): never {
+    refused++;
+    fail(code, message);
+  }
+
+  function leafOf(request: DecideRequest, evaluation: Evaluation, found: NonNullable<ReturnType<Policies['find']>>, spkiHash: Uint8Array): LeafDraft {
+    const { principal, force } = found;
+    const now = parts.clock.now();
+    return draftLeaf({
+      kind: 'decision',
+      tenant: principal.tenant,
+      agent: principal.agent,
+      principal: spkiHash,
+      session: request.session.length > 0 ? request.session : null,
+      parent: request.parent ?? null,
+      labels: request.labels,
+      interventionPoint: request.interventionPoint,
+      action: evaluation.toolName === null ? null : actionIdentity(hashing, evaluation.toolName, evaluation.arguments),
+      audience: audienceOf(evaluation, request),
+      nonce: request.nonce,
+      decision: evaluation.decision,
+      rule: evaluation.rule ?? evaluation.reason,
+      policyDigest: force.digest,
+      requiredLevel: request.requiredLevel,
+      notAfter: now + request.validForMs,
+      effects: evaluation.effects,
+    });
+  }
+
+  return {
+    async decide(request, spkiHash) {
+      if (spkiHash === null) return refuse('PRINCIPAL_UNKNOWN', 'no client certificate');
+      checkRequest(request, parts.maxValidForMs);
+      const snapshot: JsonValue = parseJson(request.snapshot, { maxBytes: 1_048_576, maxDepth: 64, path: 'snapshot' });
+      while (policies.settled !== null) await policies.settled.catch(() => undefined);
+      // From here to `append` nothing awaits: leaves stand in the order of the policies that made them.
+      if (policies.version() === 0) return refuse('POLICY_MISSING', 'no policy has been loaded');
+      const found = policies.find(spkiHash);
+      if (found === null) return refuse('PRINCIPAL_UNKNOWN', 'no policy maps this client key');
+      const evaluation = evaluate(found.force.policy, {
+        interventionPoint: request.interventionPoint,
+        snapshot,
+        principal: found.principal,
+      });
+      const receipt = await parts.append(leafOf(request, evaluation, found, spkiHash));
+      return {
+        decision: evaluation.decision,
+        reason: evaluation.reason ?? '',
+        rule: evaluation.rule ?? '',
+        message: evaluation.message ?? '',
+        target: evaluation.decision === 'transform' ? canonicalize(evaluation.arguments) : NOTHING,
+        inputIdentity: evaluation.inputIdentity ?? '',
+        enforcedIdentity: evaluation.enforcedIdentity ?? '',
+        receipt,
+      };
+    },
+    get refused() {
+      return refused;
+    },
+  };
+}

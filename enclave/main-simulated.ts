@@ -1,0 +1,27 @@
+/**
+ * The enclave on simulated Nitro hardware: the same boot, with module, release backend and vsock as sockets in the
+ * folder that the simulated hypervisor made its working directory. A Nitro build contains nothing of this file.
+ */
+import { connect, nodeCrypto } from '../native/index.ts';
+import { createKmsBackend } from './keys/kms.ts';
+import { createRpcStore } from './ledger/index.ts';
+import { createNitroPlatform } from './platform/nitro.ts';
+import { connectSimulatedNsm } from './platform/simulated-nsm.ts';
+import { measuredParts, start } from './start.ts';
+
+await start(
+  async () => ({
+    ...measuredParts(),
+    platform: createNitroPlatform(await connectSimulatedNsm('dev/nsm'), { simulated: true }),
+    store: async ({ storePort }) => createRpcStore(() => connect({ family: 'unix', path: `vsock/host.${storePort}` })),
+    release: ({ keyring }, attest) =>
+      createKmsBackend({
+        connect: () => connect({ family: 'unix', path: 'dev/kms' }),
+        host: 'kms.simulated',
+        keyId: keyring.kmsKeyId,
+        attest,
+        hashing: nodeCrypto,
+      }),
+  }),
+  (port) => ({ family: 'unix', path: `vsock/enclave.${port}` }),
+);

@@ -1,0 +1,17 @@
+/** Which confidential hardware a machine shows. An enclave runs on exactly the one that it was built for. */
+import { existsSync } from 'node:fs';
+import { fail } from '../../src/base/errors.ts';
+
+const SIGNS: Readonly<Record<string, readonly string[]>> = {
+  nitro: ['/dev/nsm'],
+  tdx: ['/dev/tdx_guest'],
+  snp: ['/dev/sev-guest'],
+};
+
+/** Throws PLATFORM_AMBIGUOUS unless the machine shows `wanted` and nothing else. */
+export function requireOnlyPlatform(wanted: 'nitro', exists: (path: string) => boolean = existsSync): void {
+  const shown = Object.keys(SIGNS).filter((name) => SIGNS[name]?.some(exists));
+  if (shown.length !== 1 || shown[0] !== wanted) {
+    fail('PLATFORM_AMBIGUOUS', `built for ${wanted}; the machine shows ${shown.length === 0 ? 'none' : shown.join(' and ')}`);
+  }
+}

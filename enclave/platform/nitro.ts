@@ -1,0 +1,69 @@
+/**
+ * AWS Nitro Enclaves through the Nitro Secure Module (aws-nitro-enclaves-nsm-api; Linux drivers/misc/nsm.c).
+ * The device is an argument: `/dev/nsm` in an enclave, the simulated module's socket in a simulated one. Both
+ * speak the same bytes, so this file is the one under test everywhere.
+ */
+import { fail } from '../../src/base/errors.ts';
+import { parseNitro } from '../../src/evidence/nitro.ts';
+import { decodeNsmResponse, encodeNsmRequest, type NsmRequest, type NsmResponse } from '../../src/evidence/nsm.ts';
+import type { Platform, Quote, QuoteRequest } from './index.ts';
+
+/** One request at a time, as the driver serialises them anyway. */
+export interface NsmTransport {
+  request(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** PCR0 the image, PCR1 kernel and boot ramdisk, PCR2 the application; PCR16 is ours for the configuration. */
+const IMAGE_REGISTERS = [0, 1, 2] as const;
+
+type Reply<K extends NsmResponse['kind']> = Extract<NsmResponse, { kind: K }>;
+
+async function ask<K extends NsmResponse['kind']>(
+  device: NsmTransport,
+  request: NsmRequest,
+  kind: K,
+): Promise<Reply<K>> {
+  const response = decodeNsmResponse(await device.request(encodeNsmRequest(request)));
+  if (response.kind === 'Error') fail('NSM_REFUSED', `${request.kind}: ${response.code}`);
+  if (response.kind !== kind) fail('NSM_REFUSED', `${request.kind}: answered with ${response.kind}`);
+  return response as Reply<K>;
+}
+
+export function createNitroPlatform(device: NsmTransport, options: { simulated: boolean }): Platform {
+  return Object.freeze({
+    kind: 'nitro' as const,
+    simulated: options.simulated,
+    async quote({ binding, challenge, recipient }: QuoteRequest): Promise<Quote> {
+      const request: NsmRequest = {
+        kind: 'Attestation',
+        userData: binding,
+        nonce: challenge,
+        publicKey: recipient,
+      };
+      const { document } = await ask(device, request, 'Attestation');
+      return { evidence: document, time: parseNitro(document).timestamp };
+    },
+    async random(length: number): Promise<Uint8Array> {
+      const out = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const { random } = await ask(device, { kind: 'GetRandom' }, 'GetRandom');
+        if (random.length === 0) fail('NSM_REFUSED', 'GetRandom: no bytes');
+        const taken = random.subarray(0, length - at);
+        out.set(taken, at);
+        at += taken.length;
+      }
+      return out;
+    },
+    async extendAndLock(register: number, digest: Uint8Array): Promise<void> {
+      await ask(device, { kind: 'ExtendPCR', index: register, data: digest }, 'ExtendPCR');
+      await ask(device, { kind: 'LockPCR', index: register }, 'LockPCR');
+    },
+    async measurements(): Promise<ReadonlyMap<number, Uint8Array>> {
+      const found = new Map<number, Uint8Array>();
+      for (const index of IMAGE_REGISTERS) {
+        found.set(index, (await ask(device, { kind: 'DescribePCR', index }, 'DescribePCR')).data);
+      }
+      return found;
+    },
+  });
+}

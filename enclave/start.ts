@@ -1,0 +1,52 @@
+/**
+ * From a booted enclave to a serving one, on any machine: the listener, the console and an orderly end. What is
+ * read from the program's own folder is what was measured; nothing else is read.
+ */
+import { readFileSync } from 'node:fs';
+import { type Address, listen, nodeCrypto } from '../native/index.ts';
+import { boot, type Machine } from './boot.ts';
+import { createConsole, problemLine } from './console.ts';
+import { createCompiler } from './decide/compile.ts';
+import { serveRpc } from './server/index.ts';
+
+/** Files of the measured program, beside this bundle. */
+const beside = (name: string): URL => new URL(name, import.meta.url);
+
+/** What every machine has alike: configuration, crypto, compiler, counter, console. */
+export function measuredParts(): Pick<Machine, 'config' | 'crypto' | 'compile' | 'monotonicNs' | 'console'> {
+  const cedar = new WebAssembly.Module(readFileSync(beside('cedar_wasm_bg.wasm')));
+  return {
+    config: new Uint8Array(readFileSync(beside('config.json'))),
+    crypto: nodeCrypto,
+    compile: createCompiler(nodeCrypto, cedar, beside('compile-worker.mjs')),
+    monotonicNs: () => process.hrtime.bigint(),
+    console: createConsole((text) => process.stdout.write(text)),
+  };
+}
+
+/**
+ * Boots and serves at the address until told to stop. A refusal to boot is one console line and one line on
+ * stderr, `CODE: message`, and exit status 1; there is no half-started state.
+ */
+export async function start(makeMachine: () => Promise<Machine>, address: (rpcPort: number) => Address): Promise<void> {
+  const out = createConsole((text) => process.stdout.write(text));
+  try {
+    const booted = await boot(await makeMachine());
+    const server = serveRpc({ tls: booted.tls, handlers: booted.services });
+    await listen(address(booted.config.rpcPort), {}, (socket) => server.accept(socket));
+    out({ event: 'serving', origin: booted.config.origin, port: booted.config.rpcPort });
+    process.once('SIGTERM', () => {
+      server.close();
+      void booted.stop().then(() => {
+        out({ event: 'stopped' });
+        process.exit(0);
+      });
+    });
+  } catch (error) {
+    const line = problemLine('refused', error);
+    out(line);
+    process.stderr.write(`${line.code}: ${line.detail}\n`);
+    if (process.exitCode === undefined) process.exitCode = 1;
+    process.exit();
+  }
+}

@@ -1,0 +1,26 @@
+/** The measured configuration of a development installation, and the facts that a trust policy takes from it. */
+import { utf8 } from '../../src/base/bytes.ts';
+import { toHex } from '../../src/base/hex.ts';
+import type { HardwareIdentity } from '../simulator/index.ts';
+
+/** Origins of simulated services start with `sim.` (design section 3, rule 9). */
+export const ORIGIN = 'sim.assay.example/first-light';
+
+/** Canonical only in that the same facts give the same bytes; the enclave reads it strictly. */
+export function developmentConfig(hardware: HardwareIdentity, authority: Uint8Array): Uint8Array {
+  const authorities = { threshold: 1, keys: [toHex(authority)] };
+  const config = {
+    version: 1,
+    platform: 'nitro-simulated',
+    origin: ORIGIN,
+    rpcPort: 5000,
+    storePort: 5001,
+    seal: { everySeconds: 10, maxLeaves: 4096 },
+    policy: authorities,
+    genesis: authorities,
+    keyring: { kmsKeyId: hardware.keyArn, predecessors: [] },
+    simulatedRoots: [{ name: hardware.rootName, spkiSha256: toHex(hardware.rootSpkiSha256) }],
+    maxValidForMs: 300_000,
+  };
+  return utf8(`${JSON.stringify(config, null, 1)}\n`);
+}

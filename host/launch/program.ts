@@ -1,0 +1,96 @@
+/** Starts one of our programs as a process of its own and waits for its ready line (one JSON object on stdout). */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { AssayError, CODES, type Code } from '../../src/base/errors.ts';
+
+export interface Program {
+  readonly name: string;
+  readonly child: ChildProcess;
+  /** The ready line. */
+  readonly ready: Readonly<Record<string, unknown>>;
+  /** Resolves when the process is gone, with its last words. */
+  readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null; readonly stderr: string }>;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const READY_MS = 30_000;
+const STDERR_KEPT = 8_192;
+const running = new Set<ChildProcess>();
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Programs lie beside this file's parent folder, in `dist` as in the sources. */
+function pathOf(program: string): string {
+  return fileURLToPath(new URL(`../../${program}`, import.meta.url));
+}
+
+/** A program that refuses says `CODE: message` last on stderr; that becomes the error. */
+function refusal(name: string, stderr: string): AssayError {
+  const line = stderr.trim().split('\n').at(-1) ?? '';
+  const match = /\b([A-Z][A-Z0-9_]{3,}): (.*)$/.exec(line);
+  const code = match?.[1];
+  if (code !== undefined && Object.hasOwn(CODES, code)) return new AssayError(code as Code, (match?.[2] as string).slice(0, 400));
+  return new AssayError('PROGRAM_FAILED', `${name} ended before it was ready: ${line.slice(0, 400)}`);
+}
+
+export interface StartOptions {
+  /** Sees each line of stdout after the ready line. */
+  readonly onLine?: (line: string) => void;
+}
+
+export async function startProgram(name: string, program: string, args: readonly string[], options: StartOptions = {}): Promise<Program> {
+  const child = spawn(process.execPath, ['--no-warnings', pathOf(program), ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: false });
+  running.add(child);
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_KEPT);
+  });
+  const ended = new Promise<Awaited<Program['ended']>>((resolve) => {
+    child.once('close', (status, signal) => {
+      running.delete(child);
+      resolve({ status, signal, stderr });
+    });
+  });
+  const lines = createInterface({ input: child.stdout });
+  let timer: NodeJS.Timeout | undefined;
+  const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new AssayError('PROGRAM_FAILED', `${name} was not ready within ${READY_MS} ms`));
+    }, READY_MS);
+    child.once('error', (cause) => reject(new AssayError('PROGRAM_FAILED', `${name} cannot be started`, { cause })));
+    void ended.then(({ stderr: last }) => reject(refusal(name, last)));
+    lines.on('line', (line) => {
+      const parsed = parseLine(line);
+      if (parsed !== null && isReady(parsed)) resolve(parsed);
+      else options.onLine?.(line);
+    });
+  }).finally(() => clearTimeout(timer));
+  return {
+    name,
+    child,
+    ready,
+    ended,
+    async kill(signal = 'SIGTERM') {
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+/** Programs say `"ready": …` or `"event": "ready"`. */
+function isReady(line: Readonly<Record<string, unknown>>): boolean {
+  return Object.hasOwn(line, 'ready') || line['event'] === 'ready';
+}
+
+function parseLine(line: string): Record<string, unknown> | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}
