@@ -11,6 +11,7 @@ export {
   type JudgeOptions,
   requireBinding,
 } from './appraise.ts';
+export * from './audit/index.ts';
 export {
   ChainCache,
   type ChainContext,
@@ -41,6 +42,8 @@ export {
   verifyReceiptForAction,
 } from './receipt.ts';
 export { type RootPin, simulatedRoot } from './roots.ts';
+export { type JudgeEvidence, type VerifiedSeal, verifySeal } from './seal.ts';
+export { type LogAuthority } from './log-authority.ts';
 export {
   type AttestationOptions,
   judgeAttestation,

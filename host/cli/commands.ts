@@ -11,6 +11,11 @@ export interface Command {
 
 export const COMMANDS: readonly Command[] = [
   {
+    name: 'run',
+    summary: 'starts an enclave with its relay on embedded defaults',
+    run: async (args, io) => (await import('./run.ts')).run(args, io),
+  },
+  {
     name: 'verify',
     summary: 'judges evidence in a file or of a running service',
     run: async (args, io) => (await import('./verify.ts')).run(args, io),
@@ -26,8 +31,33 @@ export const COMMANDS: readonly Command[] = [
     run: async (args, io) => (await import('./trust.ts')).run(args, io),
   },
   {
+    name: 'decide',
+    summary: 'asks for one decision; the first line is ALLOW or DENY',
+    run: async (args, io) => (await import('./decide.ts')).run(args, io),
+  },
+  {
+    name: 'status',
+    summary: 'shows the state of a service',
+    run: async (args, io) => (await import('./status.ts')).run(args, io),
+  },
+  {
     name: 'policy',
     summary: 'builds, checks and signs policy bundles',
     run: async (args, io) => (await import('./policy.ts')).run(args, io),
+  },
+  {
+    name: 'audit',
+    summary: 'exports a log as one folder, and judges it offline',
+    run: async (args, io) => (await import('./audit.ts')).run(args, io),
+  },
+  {
+    name: 'receipt',
+    summary: 'judges a receipt offline, and whether it lets an action happen',
+    run: async (args, io) => (await import('./receipt.ts')).run(args, io),
+  },
+  {
+    name: 'simulate',
+    summary: 'writes evidence of simulated hardware, to test verifiers with',
+    run: async (args, io) => (await import('./simulate.ts')).run(args, io),
   },
 ];

@@ -74,6 +74,33 @@ export interface TestEpoch {
 export interface TestLogOptions {
   readonly origin?: string;
   readonly time?: number;
+  readonly platform?: string;
+}
+
+export interface EpochOptions {
+  readonly epoch?: number;
+  /** False: without its `epoch_start` leaf. */
+  readonly leaf?: boolean;
+  readonly parentSeal?: Uint8Array | null;
+}
+
+export interface SealOptions {
+  readonly fields?: Partial<Seal>;
+  /** False: the hardware never answers. */
+  readonly quoted?: boolean;
+  /** False: without its `seal_ref` leaf. */
+  readonly leaf?: boolean;
+}
+
+export type EpochDraft = Omit<TestEpoch, 'attestation'> & {
+  readonly identity: Uint8Array;
+  readonly binding: Uint8Array;
+};
+
+export interface SealDraft {
+  readonly statement: Seal;
+  readonly bytes: Uint8Array;
+  readonly binding: Uint8Array;
 }
 
 /** The moment at which test logs start: 2026-11-20T00:00:00Z. */
@@ -81,6 +108,7 @@ export const TEST_TIME: number = Date.UTC(2026, 10, 20);
 
 export class TestLog {
   readonly origin: string;
+  readonly platform: string;
   readonly log: TestKey = testKey();
   readonly hardware: TestKey = testKey();
   readonly epochs: TestEpoch[] = [];
@@ -92,6 +120,7 @@ export class TestLog {
 
   constructor(options: TestLogOptions = {}) {
     this.origin = options.origin ?? 'sim.example.org/agents';
+    this.platform = options.platform ?? 'test';
     this.time = options.time ?? TEST_TIME;
   }
 
@@ -116,7 +145,13 @@ export class TestLog {
   };
 
   /** A new boot: its attestation, and its `epoch_start` leaf unless told otherwise. */
-  startEpoch(options: { epoch?: number; leaf?: boolean; parentSeal?: Uint8Array | null } = {}): TestEpoch {
+  startEpoch(options: EpochOptions = {}): TestEpoch {
+    const draft = this.draftEpoch(options);
+    return this.enterEpoch(draft, this.quote(draft.binding), options);
+  }
+
+  /** The identity of a new boot, and what its evidence must bind. */
+  draftEpoch(options: EpochOptions = {}): EpochDraft {
     const epoch = options.epoch ?? (this.epochs.at(-1)?.epoch ?? 0) + 1;
     const key = testKey();
     const bootId = digestOf(`boot ${epoch} ${Math.random()}`);
@@ -126,7 +161,7 @@ export class TestLog {
     const simulated = this.origin.startsWith('sim.');
     const configDigest = digestOf('configuration');
     const identity = Identity.encode({
-      platform: 'test',
+      platform: this.platform,
       simulated,
       origin: this.origin,
       epoch,
@@ -142,13 +177,6 @@ export class TestLog {
       gpuDigest: null,
       challengeRoot: null,
     });
-    const attestation: Attestation = {
-      platform: 'test',
-      evidence: this.quote(bind(nodeCrypto, DOMAINS.identity, identity)),
-      identity,
-      challenge: null,
-      keys: [{ name: 'log', key: this.log.raw }],
-    };
     const service = {
       origin: this.origin,
       simulated,
@@ -160,12 +188,26 @@ export class TestLog {
       configDigest,
       validUntil: TEST_TIME + 1e12,
     };
+    return {
+      epoch,
+      key,
+      service,
+      identity,
+      parentSeal,
+      binding: bind(nodeCrypto, DOMAINS.identity, identity),
+    };
+  }
+
+  enterEpoch(draft: EpochDraft, evidence: Uint8Array, options: EpochOptions = {}): TestEpoch {
+    const { epoch, key, service, identity, parentSeal } = draft;
+    const keys = [{ name: 'log', key: this.log.raw }];
+    const attestation: Attestation = { platform: this.platform, evidence, identity, challenge: null, keys };
     const started = { epoch, key, service, attestation, parentSeal };
     this.epochs.push(started);
     if (options.leaf !== false) {
       const references: Record<string, Uint8Array> = {
         attestation: nodeCrypto.sha256(utf8(formatAttestation(attestation))),
-        boot: bootId,
+        boot: service.bootId,
       };
       if (started.parentSeal !== null) references['parent'] = started.parentSeal;
       this.append(draftLeaf({ kind: 'epoch_start', references }));
@@ -222,7 +264,13 @@ export class TestLog {
   }
 
   /** Seals the present head; the `seal_ref` leaf follows unless told otherwise. */
-  seal(options: { fields?: Partial<Seal>; quoted?: boolean; leaf?: boolean } = {}): Seal {
+  seal(options: SealOptions = {}): Seal {
+    const draft = this.draftSeal(options);
+    return this.enterSeal(draft, options.quoted === false ? null : this.quote(draft.binding), options);
+  }
+
+  /** The statement of a seal of the present head, and what its evidence must bind. */
+  draftSeal(options: SealOptions = {}): SealDraft {
     const previous = this.seals.at(-1);
     const { service, parentSeal, epoch } = this.current;
     const statement: Seal = {
@@ -251,7 +299,10 @@ export class TestLog {
       ...options.fields,
     };
     const bytes = Seal.encode(statement);
-    const evidence = options.quoted === false ? null : this.quote(bind(nodeCrypto, DOMAINS.seal, bytes));
+    return { statement, bytes, binding: bind(nodeCrypto, DOMAINS.seal, bytes) };
+  }
+
+  enterSeal({ statement, bytes }: SealDraft, evidence: Uint8Array | null, options: SealOptions = {}): Seal {
     const digest = nodeCrypto.sha256(bytes);
     this.seals.push({ file: { statement: bytes, evidence }, statement, digest });
     if (options.leaf !== false && evidence !== null) {

@@ -9,7 +9,12 @@ import { type AuditReader, type BundleIndex, readEpoch } from './bundle.ts';
 
 /** What the auditor's judge says about one boot. */
 export interface JudgedEpoch {
-  readonly service: LogAuthority & { readonly platform: string; readonly configDigest: Uint8Array };
+  readonly service: LogAuthority & {
+    readonly platform: string;
+    readonly configDigest: Uint8Array;
+    /** When the evidence ends, ms. */
+    readonly validUntil: number;
+  };
   /** False when only the evidence itself says when it was made: `TIME_UNANCHORED`. */
   readonly anchored: boolean;
   /** Judges evidence of the same boot's seals under the same trust policy. */
