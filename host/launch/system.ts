@@ -46,7 +46,7 @@ function hardwareArguments(options: SystemOptions, vm: string): string[] {
   return [
     ...['--state', options.simulator, '--image', options.image, '--vm', vm],
     ...(options.faults ?? []).flatMap((fault) => ['--fault', fault]),
-    ...(options.clockOffsetMs === undefined ? [] : ['--clock-offset-ms', String(options.clockOffsetMs)]),
+    ...(options.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${options.clockOffsetMs}`]),
     ...(options.keyPolicy === undefined ? [] : ['--key-policy', options.keyPolicy]),
     ...(options.custodianColludes === true ? ['--release-to-any'] : []),
   ];
