@@ -79,14 +79,14 @@ describe('enclave image files', () => {
   it('is refused by the writer when no reader would take it', () => {
     expect(() => writeEif({ ...content, ramdisks: [] })).toFailWith('EIF_CONTENT_INVALID');
     expect(() => writeEif({ ...content, cmdline: 'a\0b' })).toFailWith('EIF_CONTENT_INVALID');
-    expect(() => writeEif({ ...content, ramdisks: Array(29).fill(new Uint8Array(1)) })).toFailWith(
-      'EIF_CONTENT_INVALID',
-    );
+    expect(() =>
+      writeEif({ ...content, ramdisks: Array.from({ length: 29 }, () => new Uint8Array(1)) }),
+    ).toFailWith('EIF_CONTENT_INVALID');
   });
 
   it.each(malformed)('is refused with $name', (vector) => {
     const edits = [vector, ...(vector.also === undefined ? [] : [vector.also])];
-    let file = sample.slice(0, vector.truncate ?? sample.length);
+    let file: Uint8Array = sample.slice(0, vector.truncate ?? sample.length);
     for (const { at, hex } of edits) if (at !== undefined && hex !== undefined) file.set(fromHex(hex), at);
     if (vector.append !== undefined) file = concat(file, fromHex(vector.append));
     if (vector.keepCrc !== true) refreshCrc(file);

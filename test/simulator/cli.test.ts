@@ -33,21 +33,9 @@ describe('assay simulate nitro', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     writeFileSync(file('key.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
     const pcr = 'ab'.repeat(48);
-    const { status, out } = await assay(
-      ...['simulate', 'nitro', '-o', file('a.cbor'), '--root', file('root.pem'), '--json'],
-      ...[
-        '--user-data',
-        '0102',
-        '--nonce',
-        'ff',
-        '--public-key',
-        file('key.pem'),
-        '--pcr',
-        `0=${pcr}`,
-        '--pcr',
-        `16=${pcr}`,
-      ],
-    );
+    const files = ['-o', file('a.cbor'), '--root', file('root.pem'), '--public-key', file('key.pem')];
+    const fields = ['--user-data', '0102', '--nonce', 'ff', '--pcr', `0=${pcr}`, '--pcr', `16=${pcr}`];
+    const { status, out } = await assay('simulate', 'nitro', '--json', ...files, ...fields);
     expect(status).toBe(0);
     const { root } = JSON.parse(out) as { root: { name: string; spki_sha256: string } };
     const document = parseNitro(new Uint8Array(readFileSync(file('a.cbor'))));
