@@ -1,8 +1,7 @@
 /** Streams over Unix sockets: the same suite through node:net and through the addon, whose code vsock shares. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
-import { fork, spawn, spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
 import { Readable, type Duplex } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -314,11 +313,10 @@ describe.each<Via>(['node', 'addon'])('Unix sockets via %s', (via) => {
     pair.server.end();
     expect(await read(pair.client)).toBe('');
     await sleep(10);
-    const error = nextError(pair.client);
-    const failed = write(pair.client, Buffer.from('late'));
-    await expect(failed).rejects.toThrow();
-    if (!pair.client.closed)
-      expect(transportError(await error).code).toMatch(/CONNECTION_LOST|TRANSPORT_FAILED/);
+    pair.client.on('error', () => undefined);
+    const reason = await write(pair.client, Buffer.from('late')).catch((error: unknown) => error);
+    expect(reason).toBeInstanceOf(Error);
+    if (via === 'addon') expect(transportError(reason).code).toBe('CONNECTION_LOST');
     await closePair(pair);
   });
 
@@ -337,51 +335,6 @@ describe.each<Via>(['node', 'addon'])('Unix sockets via %s', (via) => {
     }
     await listener.close();
     expect(await settledDescriptors(before)).toBeLessThanOrEqual(before);
-  });
-});
-
-describe('a process without descriptors', () => {
-  it('goes on accepting through the addon when some come free', async () => {
-    const native = resolve(import.meta.dirname, '../../native/index.ts');
-    const path = socketPath();
-    // The child holds every connection until it can open nothing more, then lets half of them go.
-    const program = `
-      const { listen } = await import(${JSON.stringify(native)});
-      const held = [];
-      await listen({ family: 'unix', path: ${JSON.stringify(path)}, via: 'addon' }, {}, (socket) => {
-        socket.on('error', () => {});
-        socket.end('hello');
-        held.push(socket);
-      });
-      process.on('message', () => { for (const socket of held.splice(0)) socket.destroy(); });
-      process.send('up');`;
-    const child = fork('-', {
-      execPath: '/bin/sh',
-      execArgv: [
-        '-c',
-        `ulimit -n 64; exec "$0" --no-warnings --input-type=module -e "$1"`,
-        process.execPath,
-        program,
-      ],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    await new Promise((up) => child.once('message', up));
-    const clients = await Promise.all(
-      Array.from({ length: 100 }, () => connect({ family: 'unix', path, via: 'addon' })),
-    );
-    const greeted: Duplex[] = [];
-    for (const client of clients)
-      client.once('data', () => greeted.push(client)).on('error', () => undefined);
-    await sleep(250);
-    expect(greeted.length).toBeLessThan(64);
-    child.send('release');
-    for (let i = 0; i < 40 && greeted.length < 100; i++) {
-      await sleep(50);
-      if (i === 10) child.send('release');
-    }
-    expect(greeted.length).toBe(100);
-    child.kill('SIGKILL');
-    await Promise.all(clients.map(closed));
   });
 });
 
