@@ -72,7 +72,7 @@ export function createRpcStore(
       const timeoutMs = limits.publishTimeoutMs;
       return (await client.call(Store.Publish, { session, checkpoint }, { timeoutMs })).size;
     },
-    read(path, offset) {
+    async read(path, offset) {
       return serving().client.call(Store.Read, { path, offset });
     },
     async put(path, data) {

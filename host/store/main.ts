@@ -60,6 +60,8 @@ function readOptions(argv: readonly string[]): Options {
 function lockFolder(dir: string): Promise<Server> {
   const { dev, ino } = statSync(dir, { bigint: true });
   const server = createServer((socket) => socket.destroy());
+  // The lock alone is no reason to go on.
+  server.unref();
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
       reject(new AssayError('STORE_LOCKED', `another process serves ${dir}`, { cause })),
@@ -91,8 +93,9 @@ async function main(argv: readonly string[]): Promise<void> {
   const listener: Listener = await listen(address, {}, (socket) => server.accept(socket));
   say({ event: 'ready', program: 'store', listen: formatAddress(address), dir, code });
   const stop = async (): Promise<void> => {
-    await listener.close();
+    const closed = listener.close();
     server.close();
+    await closed;
     await store.close();
     lock.close();
   };

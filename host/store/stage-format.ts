@@ -1,7 +1,7 @@
 /**
  * Bytes of a stage segment: leaves that are durable but not yet in tiles.
  *
- *   segment  magic (16) ‖ salt (16) ‖ records
+ *   segment  magic (16) ‖ salt (16) ‖ CRC-32 of both ‖ records
  *   record   salt (16) ‖ first index u64be ‖ leaves u32be ‖ note length u32be ‖ entries length u32be
  *            ‖ CRC-32 of note and entries ‖ CRC-32 of the header before it ‖ note ‖ entries
  *
@@ -11,9 +11,9 @@
  */
 import { crc32 } from 'node:zlib';
 
-export const MAGIC: Uint8Array = new TextEncoder().encode('assay/stage/v1\n\0');
+const MAGIC: Uint8Array = new TextEncoder().encode('assay/stage/v1\n\0');
 export const SALT_BYTES = 16;
-export const SEGMENT_HEADER: number = MAGIC.length + SALT_BYTES;
+export const SEGMENT_HEADER: number = MAGIC.length + SALT_BYTES + 4;
 export const RECORD_HEADER: number = SALT_BYTES + 8 + 4 + 4 + 4 + 4 + 4;
 
 /** One batch as it was staged. */
@@ -54,6 +54,21 @@ export function encodeRecordHeader(salt: Uint8Array, batch: Batch): Uint8Array {
   view.setUint32(36, crc32(batch.entries, crc32(batch.note)));
   view.setUint32(40, crc32(out.subarray(0, 40)));
   return out;
+}
+
+export function encodeSegmentHeader(salt: Uint8Array): Uint8Array {
+  const out = new Uint8Array(SEGMENT_HEADER);
+  out.set(MAGIC);
+  out.set(salt, MAGIC.length);
+  new DataView(out.buffer).setUint32(SEGMENT_HEADER - 4, crc32(out.subarray(0, SEGMENT_HEADER - 4)));
+  return out;
+}
+
+/** The salt of a segment, or null when the bytes start none: a segment is never visible without its header. */
+export function readSalt(bytes: Uint8Array): Uint8Array | null {
+  const salt = bytes.slice(MAGIC.length, MAGIC.length + SALT_BYTES);
+  if (bytes.length < SEGMENT_HEADER) return null;
+  return encodeSegmentHeader(salt).every((byte, at) => byte === bytes[at]) ? salt : null;
 }
 
 /** The record whose header starts at `at`, or null when there is none. Its body has not been looked at. */

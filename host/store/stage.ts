@@ -15,10 +15,11 @@ import {
   type Batch,
   bodyHolds,
   encodeRecordHeader,
+  encodeSegmentHeader,
   findRecord,
   isBatch,
-  MAGIC,
   readRecord,
+  readSalt,
   RECORD_HEADER,
   type RecordPlace,
   recordLength,
@@ -97,11 +98,7 @@ export class Stage {
    * else, nothing has changed.
    */
   async append(batch: Batch, published: number): Promise<void> {
-    if (batch.first < published || batch.first > this.#next)
-      fail(
-        'STORE_INDEX_CONFLICT',
-        `leaves from ${batch.first} on do not fit between ${published} and ${this.#next}`,
-      );
+    this.#checkPlace(batch.first, published);
     if (!isBatch(batch)) fail('STORE_BATCH_INVALID', `not ${batch.count} entries`);
     const segment = await this.#current();
     const header = encodeRecordHeader(segment.salt, batch);
@@ -158,6 +155,16 @@ export class Stage {
     this.#entries = [];
   }
 
+  /** A batch follows the last one, or replaces whole batches: what was signed over one cannot be split. */
+  #checkPlace(first: number, published: number): void {
+    const replaced = first < this.#next ? this.#entries[this.#indexOf(first)]?.first : this.#next;
+    if (first < published || first !== replaced)
+      fail(
+        'STORE_INDEX_CONFLICT',
+        `no batch can start at ${first}: published ${published}, durable ${this.#next}`,
+      );
+  }
+
   /** Position of the first batch that ends after leaf `index`. */
   #indexOf(index: number): number {
     let low = 0;
@@ -187,7 +194,7 @@ export class Stage {
     const path = pathOf(this.#nextNumber);
     const salt = randomBytes(SALT_BYTES);
     const writes = this.#folder.begin();
-    await writes.write(path, [MAGIC, salt]);
+    await writes.write(path, [encodeSegmentHeader(salt)]);
     await writes.finish();
     return this.#adopt(this.#nextNumber, salt, SEGMENT_HEADER);
   }
@@ -224,9 +231,7 @@ export class Stage {
   #scan(number: number, last: boolean): Scanned {
     const path = pathOf(number);
     const bytes = this.#folder.read(path, MAX_SEGMENT_BYTES) ?? new Uint8Array(0);
-    const salt = bytes.slice(MAGIC.length, SEGMENT_HEADER);
-    if (bytes.length < SEGMENT_HEADER || !MAGIC.every((byte, at) => byte === bytes[at]))
-      fail('STORE_STAGE_CORRUPT', `${path} is no segment`);
+    const salt = readSalt(bytes) ?? fail('STORE_STAGE_CORRUPT', `${path} is no segment`);
     return { number, bytes, salt, records: scan(bytes, salt, number, last) };
   }
 
@@ -234,7 +239,7 @@ export class Stage {
   async #refresh({ number, bytes, salt }: Scanned, records: readonly Placed[]): Promise<void> {
     const parts = records.map(({ place, at }) => bytes.subarray(at, at + recordLength(place)));
     const writes = this.#folder.begin();
-    await writes.write(pathOf(number), [MAGIC, salt, ...parts]);
+    await writes.write(pathOf(number), [encodeSegmentHeader(salt), ...parts]);
     await writes.finish();
     const segment = this.#adopt(number, salt, SEGMENT_HEADER);
     for (const { place } of records) {

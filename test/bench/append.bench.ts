@@ -105,7 +105,7 @@ function ed25519Alone(): void {
 }
 
 async function inOneProcess(): Promise<void> {
-  using folder = testFolder();
+  using folder = testFolder({ real: true });
   fdatasyncAlone(folder.path, 400);
   fdatasyncAlone(folder.path, 300_000);
   const store = testStore(folder.path);
@@ -121,7 +121,7 @@ async function inOneProcess(): Promise<void> {
 }
 
 async function inTwoProcesses(): Promise<void> {
-  using folder = testFolder();
+  using folder = testFolder({ real: true });
   const socket = join(folder.path, 'store.sock');
   const main = resolve(import.meta.dirname, '../../host/store/main.ts');
   const args = ['--no-warnings', main, '--dir', join(folder.path, 'log'), '--listen', `unix:${socket}`];

@@ -2,7 +2,7 @@
  * An enclave's ledger without the enclave: keys, epochs that a stand-in accepts, a store in this process or at
  * the end of a socket, and disks that fail on demand.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -29,7 +29,10 @@ import { ed25519Raw } from '../../src/base/ed25519.ts';
 import { fail } from '../../src/base/errors.ts';
 import { fromHex, toHex } from '../../src/base/hex.ts';
 import { utf8 } from '../../src/base/bytes.ts';
+import { openCheckpoint, parseCheckpoint, verifyCheckpoint } from '../../src/log/checkpoint.ts';
 import { draftLeaf } from '../../src/log/leaf.ts';
+import { leafHash, verifyInclusion } from '../../src/log/merkle.ts';
+import type { Receipt } from '../../src/log/receipt.ts';
 
 export const ORIGIN = 'sim.example.org/ledger';
 
@@ -38,8 +41,11 @@ export interface TestFolder {
   [Symbol.dispose](): void;
 }
 
-export function testFolder(): TestFolder {
-  const path = mkdtempSync(join(tmpdir(), 'assay-store-'));
+/** In memory where the machine has a folder for that: suites that reopen thousands of times need no real disk. */
+const BASE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+export function testFolder(options: { real: boolean } = { real: false }): TestFolder {
+  const path = mkdtempSync(join(options.real ? tmpdir() : BASE, 'assay-store-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
@@ -88,13 +94,25 @@ export interface Boot {
 /** The parts of a service that outlive a boot. */
 export class TestService {
   readonly origin: string;
-  readonly log: Signer = generateSigner('Ed25519');
+  /** Root by size, of every head that the log key has signed, in any boot: one size never gets a second root. */
+  readonly signed = new Map<number, string>();
+  readonly log: Signer;
   /** Epoch keys by number, as genuine evidence would vouch for them. */
   readonly epochs = new Map<number, Uint8Array>();
   clock: () => number = () => 1_000;
 
   constructor(origin: string = ORIGIN) {
     this.origin = origin;
+    const signer = generateSigner('Ed25519');
+    this.log = { ...signer, sign: (message) => this.#watch(signer, message) };
+  }
+
+  #watch(signer: Signer, message: Uint8Array): Uint8Array {
+    const { size, root } = parseCheckpoint(new TextDecoder().decode(message));
+    const before = this.signed.get(size) ?? toHex(root);
+    if (before !== toHex(root)) throw new Error(`two heads of size ${size} would be signed`);
+    this.signed.set(size, before);
+    return signer.sign(message);
   }
 
   get logKey(): Uint8Array {
@@ -142,6 +160,21 @@ export class TestService {
     await ledger.append(draftLeaf({ kind: 'epoch_start', references: { identity: epochKey } }));
     return { ledger, recovered, epoch, epochKey };
   }
+}
+
+/** Verifies a receipt as a client would, without hardware: both signatures and the inclusion. */
+export async function verifyTestReceipt(
+  service: TestService,
+  receipt: Receipt,
+): Promise<{ size: number; root: Uint8Array }> {
+  const opened = openCheckpoint(receipt.checkpoint);
+  const epoch = opened.epochs[0] as number;
+  const epochKey = service.epochs.get(epoch) as Uint8Array;
+  const keys = { origin: service.origin, logKey: service.logKey, epoch, epochKey };
+  const { size, root } = await verifyCheckpoint(opened, keys, nodeCrypto);
+  const hash = leafHash(nodeCrypto, receipt.leaf);
+  verifyInclusion(nodeCrypto, { index: receipt.index, size, leafHash: hash, proof: receipt.proof, root });
+  return { size, root };
 }
 
 type Call = 'write' | 'datasync' | 'syncDirectory' | 'rename' | 'open' | 'create' | 'truncate' | 'read';
