@@ -1,6 +1,6 @@
 /**
- * The crypto of Node: OpenSSL behind the interface of `src/base/crypto.ts`. It gives the same verdicts as
- * `verifier/webcrypto.ts`, and is faster because nothing is awaited.
+ * The crypto of Node: OpenSSL behind the interface of the ground. It gives the same verdicts as
+ * the WebCrypto one of the verifier, and is faster because nothing is awaited.
  */
 import {
   createHash,
