@@ -11,6 +11,8 @@ const MEANINGS: Readonly<Record<VerdictWord, string>> = {
   rejected: 'not authentic, or not acceptable',
   undetermined: 'cannot be judged: something needed is missing',
 };
+/** Whether to colour is decided by our own `Io`, not by the process's standard output. */
+const ALWAYS = { validateStream: false } as const;
 const LABEL = 17;
 
 export interface ReportStyle {
@@ -19,7 +21,7 @@ export interface ReportStyle {
 
 export function renderVerdict(verdict: Verdict, { colour }: ReportStyle): string {
   const word = verdict.verdict.toUpperCase();
-  const head = colour ? styleText(['bold', COLOURS[verdict.verdict]], word) : word;
+  const head = colour ? styleText(['bold', COLOURS[verdict.verdict]], word, ALWAYS) : word;
   const passed = verdict.checks.filter(({ status }) => status === 'pass').length;
   const lines = [
     `${head}  ${verdict.code ?? MEANINGS[verdict.verdict]}`,
@@ -43,7 +45,7 @@ export function renderVerdict(verdict: Verdict, { colour }: ReportStyle): string
 }
 
 function failedLine({ name, code, clause }: Check, colour: boolean): string {
-  const mark = colour ? styleText('red', 'failed') : 'failed';
+  const mark = colour ? styleText('red', 'failed', ALWAYS) : 'failed';
   return `  ${mark}${' '.repeat(LABEL - 6)}${name}: ${code} (${clause})`;
 }
 
