@@ -18,6 +18,7 @@ import {
   entriesPath,
   epochKeyName,
   formatSealFile,
+  Frontier,
   inclusionProof,
   type Leaf,
   type LeafDraft,
@@ -39,6 +40,7 @@ import { Identity } from '../../src/statement/identity.ts';
 import { Seal } from '../../src/statement/seal.ts';
 import { thumbprint } from '../../src/statement/thumbprint.ts';
 import { formatBundleIndex } from '../../verifier/audit/bundle.ts';
+import type { JudgeEpoch } from '../../verifier/audit/epochs.ts';
 import type { LogAuthority } from '../../verifier/log-authority.ts';
 
 export interface TestKey {
@@ -114,6 +116,7 @@ export class TestLog {
   readonly epochs: TestEpoch[] = [];
   readonly leaves: Uint8Array[] = [];
   readonly hashes: Uint8Array[] = [];
+  readonly frontier: Frontier = new Frontier(nodeCrypto);
   readonly seals: { file: SealFile; statement: Seal; digest: Uint8Array }[] = [];
   time: number;
   readonly policies = new Map<string, Uint8Array>();
@@ -225,7 +228,9 @@ export class TestLog {
 
   appendBytes(bytes: Uint8Array): void {
     this.leaves.push(bytes);
-    this.hashes.push(leafHash(nodeCrypto, bytes));
+    const hash = leafHash(nodeCrypto, bytes);
+    this.hashes.push(hash);
+    this.frontier.append(hash);
   }
 
   loadPolicy(text = 'policy 1', tenant = 'acme'): Leaf {
@@ -242,7 +247,8 @@ export class TestLog {
   }
 
   head(size: number = this.size): { origin: string; size: number; root: Uint8Array } {
-    return { origin: this.origin, size, root: rootOf(nodeCrypto, this.hashes.slice(0, size)) };
+    const root = size === this.size ? this.frontier.root() : rootOf(nodeCrypto, this.hashes.slice(0, size));
+    return { origin: this.origin, size, root };
   }
 
   /** A checkpoint with both signatures. */
@@ -352,6 +358,24 @@ function writeTiles(
     }
     nodes = roots;
   }
+}
+
+/** Judges attestations of these logs' boots as the verifier does, with the stand-in for hardware. */
+export function judgeOf(...logs: readonly TestLog[]): JudgeEpoch {
+  return async ({ identity, evidence, keys }) => {
+    for (const log of logs)
+      for (const { attestation, service } of log.epochs) {
+        if (toHex(attestation.identity) !== toHex(identity)) continue;
+        await log.judgeEvidence(evidence, bind(nodeCrypto, DOMAINS.identity, identity));
+        const logKey = keys.find(({ name }) => name === 'log')?.key ?? null;
+        return {
+          service: { ...service, platform: log.platform, logKey },
+          anchored: true,
+          judgeSeal: log.judgeEvidence,
+        };
+      }
+    return fail('STATEMENT_NOT_BOUND', 'no such boot');
+  };
 }
 
 /** A complete allow decision; give what should differ. */

@@ -26,7 +26,7 @@ import {
   formatBundleIndex,
   type JudgeEpoch,
 } from '../../verifier/audit/index.ts';
-import { decisionDraft, type TestEpoch, TestLog, testKey } from '../support/log.ts';
+import { decisionDraft, judgeOf, type TestEpoch, TestLog, testKey } from '../support/log.ts';
 
 type Files = Map<string, Uint8Array>;
 
@@ -37,24 +37,6 @@ const readerOf = (files: Files): AuditReader => ({
     return bytes;
   },
 });
-
-/** Accepts what the logs' stand-in hardware signed, for the boots of these logs. */
-function judgeOf(...logs: TestLog[]): JudgeEpoch {
-  return async (attestation) => {
-    for (const log of logs) {
-      const epoch = log.epochs.find(
-        (known) => known.attestation.identity.toString() === attestation.identity.toString(),
-      );
-      if (epoch !== undefined)
-        return {
-          service: { ...epoch.service, platform: 'test' },
-          anchored: true,
-          judgeSeal: log.judgeEvidence,
-        };
-    }
-    return fail('STATEMENT_NOT_BOUND', 'no such boot');
-  };
-}
 
 async function audit(
   files: Files,
@@ -647,6 +629,7 @@ describe('a log that the enclave itself wrote wrongly', () => {
     const log = new TestLog();
     log.startEpoch();
     const other = new TestLog();
+    Object.assign(other, { hardware: log.hardware });
     other.startEpoch();
     other.startEpoch();
     log.epochs.push(other.epochs[1]!);
