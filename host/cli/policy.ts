@@ -1,7 +1,6 @@
 /** `assay policy`: makes, checks and signs policy bundles. Nothing here is trusted by the enclave. */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import type { ParseArgsConfig } from 'node:util';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { equalBytes } from '../../src/base/bytes.ts';
 import { formatTime, type Millis } from '../../src/base/clock.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../src/statement/order.ts';
 import { buildPolicyFolder, loadCedarModule, readAuthorityKey, writeAuthorityKey } from '../policy/index.ts';
 import type { Io } from './io.ts';
+import { type CommandLine, readCommandLine, readTime } from './options.ts';
 
 export const POLICY_HELP = `Usage: assay policy <action>
 
@@ -33,6 +33,7 @@ export const POLICY_HELP = `Usage: assay policy <action>
 `;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+const DAY = 86_400_000;
 const TEXT = { type: 'string' } as const;
 const COMMON: Options = { json: { type: 'boolean' }, output: { type: 'string', short: 'o' } };
 const SIGN: Options = {
@@ -45,24 +46,18 @@ const SIGN: Options = {
   'not-after': TEXT,
 };
 
-interface Arguments {
-  readonly file: string | undefined;
-  readonly json: boolean;
-  readonly values: Readonly<Record<string, string | undefined>>;
-}
-
 /** Runs one action; returns the exit status. Throws AssayError: USAGE, POLICY_*, ORDER_*, KEY_INVALID. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const [action, ...rest] = args;
   switch (action) {
     case 'build':
-      return build(read(rest, COMMON), io);
+      return build(readCommandLine('policy build', rest, COMMON, [1, 1]), io);
     case 'check':
-      return check(read(rest, COMMON), io);
+      return check(readCommandLine('policy check', rest, COMMON, [1, 1]), io);
     case 'keygen':
-      return keygen(read(rest, COMMON), io);
+      return keygen(readCommandLine('policy keygen', rest, COMMON, [0, 0]), io);
     case 'sign':
-      return sign(read(rest, SIGN), io);
+      return sign(readCommandLine('policy sign', rest, SIGN, [1, 1]), io);
     case '--help':
     case '-h':
       io.out(POLICY_HELP);
@@ -75,62 +70,46 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function read(args: readonly string[], options: Options): Arguments {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options,
-      allowPositionals: true,
-      strict: true,
-    });
-    if (positionals.length > 1) fail('USAGE', `assay policy: unexpected ${positionals[1]}`);
-    const { json, ...texts } = values;
-    return { file: positionals[0], json: json === true, values: texts as Record<string, string | undefined> };
-  } catch (error) {
-    if (error instanceof TypeError) return fail('USAGE', `assay policy: ${error.message}`);
-    throw error;
-  }
-}
-
+/** For options that an action cannot do without. */
 function needed(value: string | undefined, name: string): string {
   return value ?? fail('USAGE', `assay policy: ${name} is missing`);
 }
 
-function build(args: Arguments, io: Io): number {
-  const bytes = buildPolicyFolder(needed(args.file, 'DIR'));
+function build(line: CommandLine, io: Io): number {
+  const bytes = buildPolicyFolder(line.positionals[0] as string);
   const policy = compile(bytes);
-  const output = needed(args.values['output'], '-o FILE');
+  const output = needed(line.text('output'), '-o FILE');
   writeWhole(output, bytes);
   return report(
-    args,
+    line,
     io,
     { ...summary(policy, bytes), file: output },
     describe(policy, bytes).concat(`written     ${output}`),
   );
 }
 
-function check(args: Arguments, io: Io): number {
-  const path = needed(args.file, 'FILE or DIR');
+function check(line: CommandLine, io: Io): number {
+  const path = line.positionals[0] as string;
   const bytes = isFolder(path) ? buildPolicyFolder(path) : readFile(path, LIMITS.bundleBytes);
   const policy = compile(bytes);
-  return report(args, io, summary(policy, bytes), describe(policy, bytes));
+  return report(line, io, summary(policy, bytes), describe(policy, bytes));
 }
 
-function keygen(args: Arguments, io: Io): number {
-  const output = needed(args.values['output'], '-o KEY');
+function keygen(line: CommandLine, io: Io): number {
+  const output = needed(line.text('output'), '-o KEY');
   const publicKey = toHex(writeAuthorityKey(output).publicKey);
-  return report(args, io, { file: output, public_key: publicKey }, [
+  return report(line, io, { file: output, public_key: publicKey }, [
     `public key  ${publicKey}`,
     `written     ${output}`,
   ]);
 }
 
-function sign(args: Arguments, io: Io): number {
-  const bundle = readFile(needed(args.file, 'BUNDLE'), LIMITS.bundleBytes);
-  const key = readAuthorityKey(needed(args.values['key'], '--key KEY'));
-  const output = needed(args.values['output'], '-o ORDER');
+function sign(line: CommandLine, io: Io): number {
+  const bundle = readFile(line.positionals[0] as string, LIMITS.bundleBytes);
+  const key = readAuthorityKey(needed(line.text('key'), '--key KEY'));
+  const output = needed(line.text('output'), '-o ORDER');
   const unsigned =
-    args.values['order'] === undefined ? newOrder(args, bundle, io.now()) : existingOrder(args, bundle);
+    line.text('order') === undefined ? newOrder(line, bundle, io.now()) : existingOrder(line, bundle);
   const order = decodePolicyOrder(unsigned.order);
   const signature = key.sign(orderMessage(nodeCrypto, 'policy', unsigned.order));
   const others = unsigned.signatures.filter((one) => !equalBytes(one.key, key.publicKey));
@@ -139,34 +118,34 @@ function sign(args: Arguments, io: Io): number {
     signatures: [...others, { key: key.publicKey, signature }],
   };
   writeWhole(output, formatOrderFile({ kind: 'policy', signed }));
-  return report(args, io, orderSummary(order, signed, output), describeOrder(order, signed, output));
+  return report(line, io, orderSummary(order, signed, output), describeOrder(order, signed, output));
 }
 
-function newOrder(args: Arguments, bundle: Uint8Array, now: Millis): SignedOrder {
-  const version = Number(needed(args.values['version'], '--version N'));
+function newOrder(line: CommandLine, bundle: Uint8Array, now: Millis): SignedOrder {
+  const version = Number(needed(line.text('version'), '--version N'));
   if (!Number.isSafeInteger(version) || version < 1)
     fail('USAGE', 'assay policy sign: --version must be 1 or more');
-  const previous = args.values['previous'];
+  const previous = line.text('previous');
   if ((version === 1) !== (previous === undefined))
     fail('USAGE', 'assay policy sign: --previous ORDER goes with every version but 1');
   const order = encodePolicyOrder({
-    origin: needed(args.values['origin'], '--origin ORIGIN'),
+    origin: needed(line.text('origin'), '--origin ORIGIN'),
     tenant: compile(bundle).tenant,
     version,
     previous: previous === undefined ? null : nodeCrypto.sha256(readOrder(previous).order),
     bundleDigest: nodeCrypto.sha256(bundle),
-    notAfter: readTime(needed(args.values['not-after'], '--not-after TIME'), now),
+    notAfter: readExpiry(needed(line.text('not-after'), '--not-after TIME'), now),
   });
   return { order, signatures: [] };
 }
 
 /** A co-signer signs the bytes of the first signer, but only for the bundle that was put before them. */
-function existingOrder(args: Arguments, bundle: Uint8Array): SignedOrder {
+function existingOrder(line: CommandLine, bundle: Uint8Array): SignedOrder {
   for (const option of ['origin', 'version', 'previous', 'not-after']) {
-    if (args.values[option] !== undefined)
+    if (line.text(option) !== undefined)
       fail('USAGE', `assay policy sign: --${option} does not go with --order`);
   }
-  const signed = readOrder(args.values['order'] as string);
+  const signed = readOrder(line.text('order') as string);
   const order = decodePolicyOrder(signed.order);
   if (!equalBytes(order.bundleDigest, nodeCrypto.sha256(bundle)))
     fail('ORDER_BUNDLE_MISMATCH', `the order is for bundle ${toHex(order.bundleDigest)}`);
@@ -183,15 +162,11 @@ function readOrder(path: string): SignedOrder {
 }
 
 /** RFC 3339, or `+30d` counted from now. */
-function readTime(text: string, now: Millis): Millis {
+function readExpiry(text: string, now: Millis): Millis {
   const days = /^\+([1-9][0-9]{0,3})d$/.exec(text)?.[1];
-  if (days !== undefined) return now + Number(days) * 86_400_000;
-  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
-    ? new Date(text).getTime()
-    : Number.NaN;
-  if (Number.isNaN(time) || time <= now)
-    fail('USAGE', `assay policy sign: --not-after ${text} is not a time to come`);
-  return time;
+  if (days !== undefined) return now + Number(days) * DAY;
+  const time = readTime('assay policy sign: --not-after', text);
+  return time > now ? time : fail('USAGE', `assay policy sign: --not-after ${text} is past`);
 }
 
 function compile(bytes: Uint8Array): CompiledPolicy {
@@ -212,7 +187,6 @@ function readFile(path: string, max: number): Uint8Array {
 /** A reader sees the old file or the new one, never half of it. */
 function writeWhole(path: string, content: Uint8Array | string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.part`, content);
     renameSync(`${path}.part`, path);
   } catch (error) {
@@ -268,7 +242,7 @@ function describeOrder(order: PolicyOrder, signed: SignedOrder, file: string): s
   ];
 }
 
-function report(args: Arguments, io: Io, value: object, lines: readonly string[]): number {
-  io.out(args.json ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
+function report(line: CommandLine, io: Io, value: object, lines: readonly string[]): number {
+  io.out(line.flag('json') ? `${JSON.stringify(value)}\n` : `${lines.join('\n')}\n`);
   return 0;
 }

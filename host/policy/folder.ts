@@ -177,13 +177,19 @@ export function readPrincipals(root: string): { tenant: string; principals: read
     return fail('POLICY_SOURCE_INVALID', 'principals.json: needs tenant and principals');
   return {
     tenant,
-    principals: principals.map((entry: JsonObject, index) => {
-      const { certificate, ...rest } = entry ?? {};
-      const key =
-        typeof certificate === 'string' ? spkiHash(realFolder(root), certificate, index) : rest['key'];
-      return { tenant, ...rest, key } as unknown as Principal;
-    }),
+    principals: principals.map((entry: JsonValue, index) =>
+      readPrincipal(realFolder(root), tenant, entry, index),
+    ),
   };
+}
+
+/** Names the key by file or by hash; the bundle's own reader judges the rest. */
+function readPrincipal(root: string, tenant: string, entry: JsonValue, index: number): Principal {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+    return fail('POLICY_SOURCE_INVALID', `principals.json: principals[${index}] is not an object`);
+  const { certificate, ...rest } = entry as JsonObject;
+  const key = typeof certificate === 'string' ? { key: spkiHash(root, certificate, index) } : {};
+  return { tenant, ...rest, ...key } as unknown as Principal;
 }
 
 /** SHA-256 of the public key of a certificate or public key in PEM: how the enclave recognises the client. */

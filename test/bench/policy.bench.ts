@@ -61,7 +61,7 @@ const rules: CompiledManifest = compileManifest(
         policy: { id: 'shop' },
       },
     },
-    tools: Object.fromEntries([...bundle.manifest.tools]),
+    tools: Object.fromEntries(bundle.manifest.tools),
   },
   context,
 );

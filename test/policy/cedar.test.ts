@@ -281,8 +281,19 @@ describe('instances', () => {
     expect(() => compile(PERMIT, { schema: 'entity;' })).toFailWith('POLICY_CEDAR_INVALID');
   });
 
+  it('an instance that trapped stays broken, a fresh one works: why instances are thrown away', () => {
+    const bomb = JSON.stringify({
+      staticPolicies: `permit (principal, action, resource) when { ${'('.repeat(1000)}true${')'.repeat(1000)} };`,
+    });
+    const good = JSON.stringify({ staticPolicies: PERMIT });
+    const instance = createCedarInstance(cedarModule);
+    expect(instance.preparsePolicies('p', { json: good }).type).toBe('success');
+    expect(() => instance.preparsePolicies('p', { json: bomb })).toThrow();
+    expect(() => instance.preparsePolicies('p', { json: good })).toThrow();
+    expect(createCedarInstance(cedarModule).preparsePolicies('p', { json: good }).type).toBe('success');
+  });
+
   it('denies on a trap and decides again with a fresh instance', () => {
-    // Entities are parsed at each decision, so their depth reaches Cedar's stack; compile bounds it, the engine must not rely on that.
     const policy = compileManifest(toolManifest({ type: 'cedar', policy_set: PERMIT }, ['refund']), {
       hashing,
       engines: [cedar],
