@@ -124,9 +124,9 @@ export class TreeWalk {
   }
 
   /** Puts a node of a level into its tile, and a full tile's root into the level above. */
-  async #rise(level: number, node: number, hash: Uint8Array): Promise<void> {
+  async #rise(level: number, at: number, hash: Uint8Array): Promise<void> {
     const row = (this.#rows[level - 1] ??= { index: 0, hashes: [] });
-    row.index = Math.floor(node / TILE_WIDTH);
+    row.index = Math.floor(at / TILE_WIDTH);
     row.hashes.push(hash);
     if (row.hashes.length < TILE_WIDTH) return;
     await this.#compareRow(level);

@@ -155,7 +155,7 @@ export const TRUST_CODES = {
   SIMULATED_MISMATCH: {
     kind: 'unauthentic',
     meaning: 'Root, statement and origin disagree about whether the hardware is simulated',
-    remedy: 'Treat the evidence as forged: origins of simulated hardware, and no others, start with sim.',
+    remedy: 'Treat the evidence as forged: origins of simulated hardware, and no others, begin with the label sim',
   },
   SERVICE_ORIGIN_MISMATCH: {
     kind: 'unacceptable',
