@@ -5,7 +5,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { fail } from '../../src/base/errors.ts';
 
 export interface DevHome {
@@ -23,7 +22,10 @@ export interface DevHome {
   readonly trust: string;
 }
 
-export const CHECKOUT: string = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
+/** Compiled code lies in `dist`; tests and benchmarks run this file from the sources. */
+const COMPILED: boolean = import.meta.filename.endsWith('.js');
+
+export const CHECKOUT: string = resolve(import.meta.dirname, COMPILED ? '../../..' : '../..');
 
 /** The first digits of PCR0; `none` before the first build. */
 function imageName(measurements: string): string {

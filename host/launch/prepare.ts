@@ -30,7 +30,8 @@ export interface Prepared {
 const DAY_MS = 86_400_000;
 const SAMPLE: string = fileURLToPath(new URL('../cli/sample', import.meta.url));
 
-function signed(authority: AuthorityKey, kind: OrderKind, order: Uint8Array): SignedOrder {
+/** Signs an order with one authority key. */
+export function signOrder(authority: AuthorityKey, kind: OrderKind, order: Uint8Array): SignedOrder {
   return { order, signatures: [{ key: authority.publicKey, signature: authority.sign(orderMessage(nodeCrypto, kind, order)) }] };
 }
 
@@ -49,6 +50,12 @@ function sampleBundle(identity: ClientIdentity): Uint8Array {
   return encodeBundle({ ...sample, principals });
 }
 
+/** A genesis order that is good for a day: long enough for a first start, too short to lie about. */
+export function genesisOrder(authority: AuthorityKey, now: number): Uint8Array {
+  const order = { origin: ORIGIN, keyringId: null, notAfter: now + DAY_MS, nonce: new Uint8Array(randomBytes(32)) };
+  return encodeSignedOrder(signOrder(authority, 'genesis', encodeGenesisOrder(order)));
+}
+
 export function prepare(home: DevHome, now: number): Prepared {
   const authority = readAuthorityKey(home.authorityKey);
   const identity = loadClientIdentity(home.clientKey, { create: true });
@@ -65,14 +72,9 @@ export function prepare(home: DevHome, now: number): Prepared {
       bundleDigest: nodeCrypto.sha256(bundle),
       notAfter: now + 365 * DAY_MS,
     });
-    const made = signed(authority, 'policy', policy);
+    const made = signOrder(authority, 'policy', policy);
     writeFileSync(orderFile, formatOrderFile({ kind: 'policy', signed: made }));
     return encodeSignedOrder(made);
   });
-  const genesis = signed(
-    authority,
-    'genesis',
-    encodeGenesisOrder({ origin: ORIGIN, keyringId: null, notAfter: now + DAY_MS, nonce: new Uint8Array(randomBytes(32)) }),
-  );
-  return { genesis: encodeSignedOrder(genesis), identity, bundle, order, bundleFile, orderFile };
+  return { genesis: genesisOrder(authority, now), identity, bundle, order, bundleFile, orderFile };
 }

@@ -1,8 +1,9 @@
 /** Starts one of our programs as a process of its own and waits for its ready line (one JSON object on stdout). */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { AssayError, CODES, type Code } from '../../src/base/errors.ts';
+import { CHECKOUT } from './home.ts';
 
 export interface Program {
   readonly name: string;
@@ -22,9 +23,9 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Programs lie beside this file's parent folder, in `dist` as in the sources. */
+/** Programs are always the compiled ones. */
 function pathOf(program: string): string {
-  return fileURLToPath(new URL(`../../${program}`, import.meta.url));
+  return join(CHECKOUT, 'dist', program);
 }
 
 /** A program that refuses says `CODE: message` last on stderr; that becomes the error. */

@@ -1,6 +1,5 @@
 /** What root of the machine can do, done for real, and how each attempt ends. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { AssayError, type Code, fail } from '../../src/base/errors.ts';
@@ -13,16 +12,6 @@ import { attackLog } from './log-attacks.ts';
 import { present, type Presented, type Scene } from './story.ts';
 
 const HOUR_MS = 3_600_000;
-
-/** Runs `use` with a scratch folder that is gone afterwards. */
-async function withScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'assay-attack-'));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 /** Starts a service of the attacker's; if it comes up at all, `use` is what a client would do with it. */
 async function withSystem(options: SystemOptions, use: (system: System) => Promise<unknown>): Promise<void> {
@@ -122,11 +111,11 @@ async function attackTime(scene: Scene, folder: string): Promise<void> {
 }
 
 export async function attack(scene: Scene): Promise<void> {
-  await withScratch(async (folder) => {
-    await attackCode(scene, folder);
-    await attackReceipts(scene);
-    await attackLog(scene, folder);
-    await attackSession(scene);
-    await attackTime(scene, folder);
-  });
+  const folder = join(scene.scratch, 'attacks');
+  mkdirSync(folder);
+  await attackCode(scene, folder);
+  await attackReceipts(scene);
+  await attackLog(scene, folder, scene.earlier);
+  await attackSession(scene);
+  await attackTime(scene, folder);
 }

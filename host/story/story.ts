@@ -3,7 +3,10 @@
  * offline, and attack all of it. Ends with STORY_BROKEN when any step did not end as it must.
  */
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { JsonValue } from '../../src/codec/json.ts';
@@ -15,6 +18,7 @@ import { type AssayClient, type ClientIdentity, connect, type Decision } from '.
 import type { Io } from '../cli/io.ts';
 import type { System, SystemOptions } from '../launch/index.ts';
 import { attack } from './attacks.ts';
+import { auditCopy, copyLog, heldReceipts, sealNow } from './log-attacks.ts';
 import { SAMPLE_CALLS, type SampleCall } from './calls.ts';
 import { openShop, type Shop } from './shop.ts';
 import { createTeller, type Teller } from './steps.ts';
@@ -45,6 +49,10 @@ export interface Scene extends StoryOptions {
   readonly client: AssayClient;
   readonly shop: Shop;
   readonly decided: readonly DecidedCall[];
+  /** Scratch space that is gone after the story. */
+  readonly scratch: string;
+  /** A copy of the log from before the decisions. */
+  readonly earlier: string;
 }
 
 async function decideCalls(client: AssayClient, audience: string, teller: Teller): Promise<DecidedCall[]> {
@@ -91,7 +99,7 @@ export async function present(shop: Shop, identity: ClientIdentity, call: Presen
   });
 }
 
-async function gateCalls(scene: Omit<Scene, never>): Promise<void> {
+async function gateCalls(scene: Scene): Promise<void> {
   for (const { call, decision, nonce, arguments: args } of scene.decided) {
     const refused = await present(scene.shop, scene.identity, { tool: call.tool, arguments: args, nonce, receipt: formatReceipt(decision.receipt) });
     const may = decision.decision === 'allow' || decision.decision === 'transform';
@@ -100,11 +108,19 @@ async function gateCalls(scene: Omit<Scene, never>): Promise<void> {
 }
 
 async function verifyOffline(scene: Scene): Promise<void> {
-  const started = performance.now();
-  for (const { decision } of scene.decided) await verifyReceipt(decision.receipt, scene.client.service, nodeCrypto);
-  const ms = (performance.now() - started).toFixed(0);
-  scene.teller.line(true, 'VERIFIED', `${scene.decided.length} receipts against the attested keys, without the enclave, in ${ms} ms`);
-  scene.teller.note('UNWITNESSED: no witness has cosigned this log yet');
+  const { teller, client, decided, options, scratch } = scene;
+  let started = performance.now();
+  const elapsed = (): string => `${(performance.now() - started).toFixed(0)} ms`;
+  for (const { decision } of decided) await verifyReceipt(decision.receipt, client.service, nodeCrypto);
+  teller.line(true, 'VERIFIED', `${decided.length} receipts against the attested keys, without the enclave, in ${elapsed()}`);
+  await sealNow(client);
+  const size = (await client.status()).size;
+  const copy = await copyLog(options.store, join(scratch, 'audit'), size);
+  started = performance.now();
+  const report = await auditCopy(scene, copy, heldReceipts(scene));
+  const { seals, grades } = report;
+  teller.line(report.verdict === 'trusted', report.verdict.toUpperCase(), `${report.size} leaves, ${seals.quoted} of ${seals.count} seals with evidence, ${report.receipts} receipts agree, audited in ${elapsed()}`);
+  teller.note(`grades: ${grades.join(', ')}`);
 }
 
 function tellVerdict(client: AssayClient, teller: Teller): void {
@@ -126,19 +142,24 @@ export async function runStory(options: StoryOptions): Promise<void> {
     if (!(error instanceof Error) || !('code' in error) || error.code !== 'ORDER_OUT_OF_SEQUENCE') throw error;
   });
   const shop = await openShop(client.service, Date.now);
+  const scratch = mkdtempSync(join(tmpdir(), 'assay-story-'));
   try {
+    mkdirSync(join(scratch, 'earlier'));
+    mkdirSync(join(scratch, 'audit'));
+    const earlier = await copyLog(options.options.store, join(scratch, 'earlier'), 1);
     teller.step('Decide eight tool calls of a shop assistant under its Cedar policy');
     const decided = await decideCalls(client, shop.audience, teller);
-    const scene: Scene = { ...options, teller, client, shop, decided };
+    const scene: Scene = { ...options, teller, client, shop, decided, scratch, earlier };
     teller.step('Gate the tools by receipts: no receipt, no action');
     await gateCalls(scene);
-    teller.step('Verify the receipts offline');
+    teller.step('Verify the receipts and audit the log, offline');
     await verifyOffline(scene);
     teller.step("Attack it as the machine's root would");
     await attack(scene);
   } finally {
     client.close();
     await shop.close();
+    rmSync(scratch, { recursive: true, force: true });
   }
   if (teller.broken.length > 0) fail('STORY_BROKEN', teller.broken.join('; '));
   io.out('\nEvery step held.\n');
