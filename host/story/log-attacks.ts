@@ -42,7 +42,7 @@ export async function auditCopy(scene: Pick<Scene, 'trust'>, folder: string, rec
 
 /** Turns one `deny` in the stored entries into `warn`, which is as long, so that everything else still fits. */
 function flipDecision(folder: string): void {
-  const entries = join(folder, 'tile/entries');
+  const entries = join(folder, 'log/tile/entries');
   for (const name of readdirSync(entries, { recursive: true }) as string[]) {
     const path = join(entries, name);
     if (!/\/?[0-9]{1,3}$/.test(name)) continue;

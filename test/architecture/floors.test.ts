@@ -30,11 +30,10 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
   ['enclave', 'images'],
 ];
 
-/** What a program may start by path: who, and the program. The simulator plays the hypervisor. */
+/** What may be started or bundled by path: who, and the program. Import specifiers are relative, so they are no paths here. */
 const PROGRAMS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^host\/(cli|simulator|demo)\//, /^host\/[a-z]+\/main\.js$/],
-  [/^(images|host\/simulator)\//, /^enclave\/main-[a-z]+\.js$/],
-  [/^images\//, /^enclave\/decide\/[a-z-]+-worker\.js$/],
+  [/^host\/launch\//, /^host\/(store|simulator|relay)\/main\.js$/],
+  [/^images\//, /^enclave\/(main-[a-z]+|decide\/compile-worker)\.js$/],
 ];
 
 function floorOf(path: string): string {
@@ -66,7 +65,7 @@ describe('floors', () => {
 
   it('starts only the programs that are listed', () => {
     const named = files.flatMap((path) =>
-      [...readSource(path).matchAll(/['"`](?:\.\.?\/)*(?:dist\/)?((?:host|enclave|verifier)\/[a-z/-]+\.(?:js|ts))['"`]/g)]
+      [...readSource(path).matchAll(/['"`](?:dist\/)?((?:host|enclave|verifier)\/[a-z/-]+\.(?:js|ts))['"`]/g)]
         .map((match) => [path, match[1] as string] as const)
         .filter(([, program]) => !PROGRAMS.some(([who, what]) => who.test(path) && what.test(program.replace(/\.ts$/, '.js')))),
     );
