@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import {
   decodeEntries,
+  decodeLeaf,
   decodeNote,
   encodeEntries,
   entriesPath,
@@ -42,6 +43,8 @@ type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
 const MAX_FILE = 1_048_576;
 const MAX_TILE = TILE_WIDTH * HASH_SIZE;
 const TILES_AT_ONCE = 64;
+const SEAL_PATIENCE_MS = 2_000;
+const SEAL_PAUSE_MS = 20;
 
 /**
  * Writes the bundle to `target`, which must not exist yet (else `AUDIT_EXPORT_FAILED`). Throws `AUDIT_BUNDLE_INVALID` when the
@@ -92,6 +95,7 @@ async function fill(
   await copyTiles(reader, write, size, onProgress);
   const epochs = await numbersIn(join(store, 'epochs'));
   for (const epoch of epochs) await copy(reader, write, epochPath(epoch));
+  await awaitSeal(reader, size);
   const seals = await copySeals(reader, write, store, size);
   const objects = (await namesIn(join(store, 'objects'))).filter((name) => /^[0-9a-f]{64}$/.test(name));
   for (const name of objects) await copy(reader, write, `objects/${name}`);
@@ -107,6 +111,33 @@ async function numbersIn(folder: string): Promise<number[]> {
 async function copy(reader: AuditReader, write: Write, path: string): Promise<void> {
   const bytes = await reader.read(path, MAX_FILE);
   if (bytes !== null) await write(path, bytes);
+}
+
+/**
+ * The enclave logs a seal a moment before the store has it. Waits for the one that the last leaves name; if it
+ * does not come, the bundle goes without and the auditor says so.
+ */
+async function awaitSeal(reader: AuditReader, size: number): Promise<void> {
+  if (size === 0) return;
+  const index = Math.floor((size - 1) / TILE_WIDTH);
+  const tile = await widest(reader, MAX_BUNDLE, tileWidth(0, index, size), (at) => entriesPath(index, at));
+  const entries =
+    tile === null ? [] : decodeEntries(tile.bytes, tile.width).slice(0, tileWidth(0, index, size));
+  const number = lastSealNamed(entries);
+  for (let waited = 0; number !== null && waited < SEAL_PATIENCE_MS; waited += SEAL_PAUSE_MS) {
+    if ((await reader.read(sealPath(number), MAX_FILE)) !== null) return;
+    await new Promise((resolve) => setTimeout(resolve, SEAL_PAUSE_MS));
+  }
+}
+
+function lastSealNamed(entries: readonly Uint8Array[]): number | null {
+  for (const entry of entries.toReversed()) {
+    const { kind, references } = decodeLeaf(entry);
+    const number = references['number'];
+    if (kind === 'seal_ref' && number?.length === 8)
+      return Number(new DataView(number.buffer, number.byteOffset, 8).getBigUint64(0));
+  }
+  return null;
 }
 
 /** Seals of heads that the checkpoint does not cover yet stay behind: they would look like a truncated log. */

@@ -132,6 +132,16 @@ describe('assay audit', () => {
     });
   });
 
+  it('waits a moment for the seal that the last leaves name', async () => {
+    const store = writeStore('sealing');
+    const late = readFileSync(join(store, 'seals/2'));
+    rmSync(join(store, 'seals/2'));
+    setTimeout(() => writeFileSync(join(store, 'seals/2'), late), 100);
+    const target = fresh();
+    expect(await exportBundle(store, target)).toMatchObject({ seals: 2 });
+    expect((await assay(['audit', 'verify', target, '--trust', trustFile()])).status).toBe(0);
+  });
+
   it('is undetermined once the hardware certificates have expired: nothing else says when it was', async () => {
     const target = fresh();
     await exportBundle(writeStore('old'), target);
