@@ -6,14 +6,18 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import { fromHex } from '../../src/base/hex.ts';
 import { fromBase64 } from '../../src/codec/base64.ts';
-import { type Attestation, parseAttestation } from '../../src/statement/attestation.ts';
+import { isObject } from '../../src/codec/json-shape.ts';
+import { parseJson } from '../../src/codec/json.ts';
+import { parseReceiptFile, RECEIPT_TYPE, type ReceiptFile } from '../../src/log/index.ts';
+import { type Attestation, ATTESTATION_TYPE, parseAttestation } from '../../src/statement/attestation.ts';
 import type { Io } from './io.ts';
 
 const MAX_FILE = 16 * 1024 * 1024;
 
 export type Source =
   | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
-  | { readonly kind: 'attestation'; readonly attestation: Attestation };
+  | { readonly kind: 'attestation'; readonly attestation: Attestation }
+  | { readonly kind: 'receipt'; readonly receipt: ReceiptFile };
 
 /** Reads a file of at most `max` bytes (16 MiB), or standard input for `-`. FILE_UNREADABLE names the path. */
 export async function readInput(path: string, io: Io, max: number = MAX_FILE): Promise<Uint8Array> {
@@ -64,9 +68,18 @@ function tooLong(path: string, max: number): never {
 export function readSource(bytes: Uint8Array): Source {
   const first = bytes.find((byte) => !isSpace(byte));
   if (first === undefined) return fail('INPUT_UNRECOGNISED', 'the input is empty');
-  if (first === 0x7b) return { kind: 'attestation', attestation: parseAttestation(bytes) };
+  if (first === 0x7b) return readJsonFile(bytes);
   if (first >= 0x80) return { kind: 'evidence', bytes };
   return { kind: 'evidence', bytes: decodeText(bytes) };
+}
+
+/** Our own files say what they are in `type`. */
+function readJsonFile(bytes: Uint8Array): Source {
+  const value = parseJson(bytes, { maxBytes: MAX_FILE, maxDepth: 32, path: 'input' });
+  const type = isObject(value) ? value['type'] : undefined;
+  if (type === ATTESTATION_TYPE) return { kind: 'attestation', attestation: parseAttestation(bytes) };
+  if (type === RECEIPT_TYPE) return { kind: 'receipt', receipt: parseReceiptFile(bytes) };
+  return fail('INPUT_UNRECOGNISED', `the JSON is neither ${ATTESTATION_TYPE} nor ${RECEIPT_TYPE}`);
 }
 
 function isSpace(byte: number): boolean {

@@ -5,17 +5,18 @@ import { toHex } from '../../src/base/hex.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import { type Certificate, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
+import { decodeLeaf } from '../../src/log/leaf.ts';
 import type { Attestation } from '../../src/statement/attestation.ts';
 import { Identity } from '../../src/statement/identity.ts';
 import { detectPlatform } from '../../verifier/index.ts';
-import { readInput, readSource } from './input.ts';
+import { readInput, readSource, type Source } from './input.ts';
 import type { Io } from './io.ts';
 import { readCommandLine } from './options.ts';
 import { renderClaims } from './report.ts';
 
 export const INSPECT_HELP = `Usage: assay inspect FILE|- [--json]
 
-Shows what evidence or an attestation file says, without judging any of it.
+Shows what evidence, an attestation or a receipt says, without judging any of it.
 `;
 
 const OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
@@ -28,14 +29,27 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return line.flag('help') ? 0 : 2;
   }
   const source = readSource(await readInput(line.positionals[0] as string, io));
-  const found =
-    source.kind === 'evidence' ? inspectEvidence(source.bytes) : inspectAttestation(source.attestation);
+  const found = inspectSource(source);
   io.out(
     line.flag('json')
       ? `${JSON.stringify({ verified: false, ...found })}\n`
       : `NOT VERIFIED: what the bytes say of themselves; assay verify judges them\n${renderClaims(found).join('\n')}\n`,
   );
   return 0;
+}
+
+function inspectSource(source: Source): JsonObject {
+  if (source.kind === 'evidence') return inspectEvidence(source.bytes);
+  if (source.kind === 'attestation') return inspectAttestation(source.attestation);
+  const { receipt, attestation, seal } = source.receipt;
+  return {
+    leaf: plain(decodeLeaf(receipt.leaf)),
+    index: receipt.index,
+    proof: receipt.proof.map(toHex),
+    checkpoint: receipt.checkpoint,
+    sealed: seal !== null,
+    attestation: inspectAttestation(attestation),
+  };
 }
 
 function inspectAttestation(attestation: Attestation): JsonObject {

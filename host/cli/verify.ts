@@ -20,7 +20,7 @@ import { type CommandLine, readCommandLine, readHex, readTime } from './options.
 import { renderVerdict, styleFor } from './report.ts';
 import { readTrustFile } from './trust-file.ts';
 
-export const VERIFY_HELP = `Usage: assay verify FILE|-|URL [options]
+export const VERIFY_HELP: string = `Usage: assay verify FILE|-|URL [options]
 
 Judges evidence: a document in CBOR, hexadecimal or base64, an attestation file, or a
 running service (assay://HOST:PORT, tcp://HOST:PORT, unix:PATH) with a fresh challenge.
@@ -121,6 +121,8 @@ async function judge(request: Request, io: Io): Promise<Outcome> {
   const config = request.config === null ? {} : { config: request.config };
   if (isAddress(source)) return judgeService(source, { ...options, ...config }, platform);
   const found = readSource(await readInput(source, io));
+  if (found.kind === 'receipt')
+    return fail('USAGE', `assay verify: ${source} is a receipt: assay receipt verify judges it`);
   if (found.kind === 'evidence') {
     if (request.config !== null)
       fail('USAGE', 'assay verify: --collateral goes with an attestation, not with a bare document');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { toHex } from '../../src/base/hex.ts';
 import { toBase64 } from '../../src/codec/index.ts';
+import { formatReceiptFile } from '../../src/log/index.ts';
 import { formatAttestation } from '../../src/statement/index.ts';
 import { exitStatus } from '../../host/cli/errors.ts';
 import { policyFromEvidence } from '../../host/cli/trust-first-use.ts';
@@ -12,6 +13,7 @@ import { CORPUS, corpusBytes, manifest, missing } from '../support/corpus.ts';
 import { assay, type CliResult } from '../support/cli.ts';
 import { defaultPcrs, makeDocument, makePki, PKI_TIME, type TestPki } from '../support/nitro-pki.ts';
 import { CHALLENGE, CONFIG, makeService, type TestService, trustFor } from '../support/nitro-service.ts';
+import { TestLog } from '../support/log.ts';
 import { trustJson, TRUST_JSON } from '../support/trust.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-cli-'));
@@ -142,6 +144,8 @@ describe('forms of input', () => {
   it('names what it could not recognise', async () => {
     expect((await verify('-', '')).json()['code']).toBe('INPUT_UNRECOGNISED');
     expect((await verify('-', '{"type":"assay/attestation/v1"}')).json()['code']).toBe('JSON_SHAPE');
+    expect((await verify('-', '{"type":"something/else"}')).json()['code']).toBe('INPUT_UNRECOGNISED');
+    expect((await verify('-', '{"type":"assay/receipt/v1"}')).json()['code']).toBe('JSON_SHAPE');
     expect((await verify('-', Uint8Array.of(0x84, 0xff))).status).toBe(2);
     expect((await verify(join(folder, 'absent'))).json()['code']).toBe('FILE_UNREADABLE');
     expect((await verify(folder)).json()['code']).toBe('FILE_UNREADABLE');
@@ -366,6 +370,18 @@ describe('inspect', () => {
     expect(whole.out).toMatch(/^NOT VERIFIED/);
     expect(whole.out).toContain('sim.example.org/log');
     expect((await assay(['inspect', '-'], { stdin: 'x' })).status).toBe(2);
+    const log = new TestLog();
+    log.startEpoch();
+    const receipt = { receipt: log.receipt(0), attestation: service.attestation, seal: null };
+    const shown = await assay(['inspect', '-', '--json'], { stdin: formatReceiptFile(receipt) });
+    expect(shown.json()).toMatchObject({
+      verified: false,
+      index: 0,
+      sealed: false,
+      leaf: { kind: 'epoch_start' },
+    });
+    const misplaced = await assay(['verify', '-'], { stdin: formatReceiptFile(receipt) });
+    expect([misplaced.status, misplaced.err]).toEqual([2, expect.stringContaining('assay receipt verify')]);
     expect((await assay(['inspect', '--help'])).status).toBe(0);
   });
 });
