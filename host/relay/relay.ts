@@ -59,11 +59,14 @@ export function createRelay(connect: () => Promise<Duplex>, over: Partial<RelayL
       pair.activeAt = performance.now();
       from.resume();
     });
-    from.once('end', () => {
+    const ended = (): void => {
       pair.ended++;
       pair.activeAt = performance.now();
       to.end();
-    });
+    };
+    // An empty stream may have ended while the far side was being connected.
+    if (from.readableEnded) ended();
+    else from.once('end', ended);
   }
 
   function watch(pair: Pair, stream: Duplex): void {

@@ -75,6 +75,8 @@ export function createRpcClient(stream: Duplex, options: RpcClientOptions): RpcC
   stream.on('error', (error) => lost(`the connection failed: ${error.message}`, error));
   stream.once('end', () => lost('the server ended the connection'));
   stream.once('close', () => lost('the connection is closed'));
+  // Their events may have passed before anyone listened.
+  if (stream.destroyed || stream.readableEnded) lost('the connection is closed');
 
   return {
     call(method, request, { timeoutMs = options.timeoutMs } = {}) {

@@ -41,7 +41,7 @@ describe('the reader', () => {
   }
 
   it('says which field is wrong', () => {
-    const error = caught(() => messageCodec('Checkpoint').decode(fromHex('120322' + '01ff')));
+    const error = caught(() => messageCodec('Checkpoint').decode(fromHex('12032201ff')));
     expect(error).toMatchObject({ path: 'Attestation.challengeIndex', code: 'MESSAGE_INVALID' });
   });
 
@@ -146,7 +146,7 @@ describe('the writer', () => {
       ['LoadPolicyResponse', { receipt: { ...receipt, proof: null }, version: 0 }],
       [
         'LoadPolicyResponse',
-        { receipt: { ...receipt, proof: Array(65).fill(new Uint8Array(0)) }, version: 0 },
+        { receipt: { ...receipt, proof: Array.from({ length: 65 }, () => new Uint8Array(0)) }, version: 0 },
       ],
       ['Status', { code: 2 ** 31, message: '', details: [] }],
     ];
