@@ -124,7 +124,8 @@ async function awaitSeal(reader: AuditReader, size: number): Promise<void> {
   const entries =
     tile === null ? [] : decodeEntries(tile.bytes, tile.width).slice(0, tileWidth(0, index, size));
   const number = lastSealNamed(entries);
-  for (let waited = 0; number !== null && waited < SEAL_PATIENCE_MS; waited += SEAL_PAUSE_MS) {
+  if (number === null) return;
+  for (let waited = 0; waited < SEAL_PATIENCE_MS; waited += SEAL_PAUSE_MS) {
     if ((await reader.read(sealPath(number), MAX_FILE)) !== null) return;
     await new Promise((resolve) => setTimeout(resolve, SEAL_PAUSE_MS));
   }

@@ -24,7 +24,6 @@ import {
   type AuditReport,
   auditLog,
   formatBundleIndex,
-  type JudgeEpoch,
 } from '../../verifier/audit/index.ts';
 import { decisionDraft, judgeOf, type TestEpoch, TestLog, testKey } from '../support/log.ts';
 
