@@ -9,6 +9,9 @@ import { createNitroPlatform } from './platform/nitro.ts';
 import { connectSimulatedNsm } from './platform/simulated-nsm.ts';
 import { measuredParts, start } from './start.ts';
 
+// A simulated machine whose hypervisor is gone has lost its power.
+process.stdin.once('end', () => process.exit(1)).resume();
+
 await start(
   async () => ({
     ...measuredParts(),

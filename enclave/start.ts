@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Address, listen, nodeCrypto } from '../native/index.ts';
+import { fail } from '../src/base/errors.ts';
 import { boot, type Machine } from './boot.ts';
 import { createConsole, problemLine } from './console.ts';
 import { createCompiler } from './decide/compile.ts';
@@ -12,8 +13,18 @@ import { serveRpc } from './server/index.ts';
 /** Files of the measured program, beside this bundle. */
 const beside = (name: string): URL => new URL(name, import.meta.url);
 
+/**
+ * The flags are measured twice: as the image's command line, whose end is not measured, and as a file. A hypervisor
+ * that dropped some of them would show here.
+ */
+export function requireMeasuredFlags(started: readonly string[], measured: string): void {
+  const wanted = measured === '' ? [] : measured.split(' ');
+  if (started.join(' ') !== wanted.join(' ')) fail('FLAGS_NOT_MEASURED', 'Node was started with other flags than the image names');
+}
+
 /** What every machine has alike: configuration, crypto, compiler, counter, console. */
 export function measuredParts(): Pick<Machine, 'config' | 'crypto' | 'compile' | 'monotonicNs' | 'console'> {
+  requireMeasuredFlags(process.execArgv, readFileSync(beside('cmdline'), 'utf8'));
   const cedar = new WebAssembly.Module(readFileSync(beside('cedar_wasm_bg.wasm')));
   return {
     config: new Uint8Array(readFileSync(beside('config.json'))),

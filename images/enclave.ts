@@ -44,6 +44,8 @@ export const NODE_FLAGS: readonly string[] = [
   '--no-warnings',
   '--max-old-space-size=512',
   '--disable-proto=delete',
+  // Without it, a signal from outside would open Node's inspector.
+  '--disable-sigusr1',
 ];
 
 /** Bundles the platform's entry and its worker. Throws BUNDLE_ codes. */

@@ -60,7 +60,7 @@ export const PROGRAM_NODE = 'node';
 const KERNEL_LINE = /^node sha384 ([0-9a-f]{96})\n$/;
 /** Flags that would let Node read code or settings from outside the image are not on this list. */
 const FLAG =
-  /^--(?:(?:secure-heap|secure-heap-min|max-old-space-size|max-semi-space-size|stack-size|v8-pool-size)=\d{1,9}|disable-proto=(?:delete|throw)|unhandled-rejections=strict|no-warnings|no-addons|frozen-intrinsics|disallow-code-generation-from-strings)$/;
+  /^--(?:(?:secure-heap|secure-heap-min|max-old-space-size|max-semi-space-size|stack-size|v8-pool-size)=\d{1,9}|disable-proto=(?:delete|throw)|unhandled-rejections=strict|no-warnings|no-addons|disable-sigusr1|frozen-intrinsics|disallow-code-generation-from-strings)$/;
 
 /** Writes the image: the same content gives the same bytes. Throws PROGRAM_INVALID, CPIO_PATH_UNSAFE. */
 export function buildProgram(content: ProgramContent): Uint8Array {

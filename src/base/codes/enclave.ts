@@ -5,6 +5,11 @@ export const ENCLAVE_CODES = {
     meaning: 'The measured configuration has an unknown, missing or wrong field',
     remedy: 'Correct the field in the configuration and build the image again',
   },
+  FLAGS_NOT_MEASURED: {
+    kind: 'refused',
+    meaning: 'The enclave was started with other flags than the image measures',
+    remedy: 'Start the image as it was built; treat the hypervisor as tampered with',
+  },
   PLATFORM_AMBIGUOUS: {
     kind: 'refused',
     meaning: 'The machine shows another or more than one kind of confidential hardware',
