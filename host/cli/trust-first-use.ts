@@ -26,10 +26,12 @@ export interface EndpointEvidence {
 /** Registers that name an image: kernel and all, and its signer when it has one. */
 const IMAGE_REGISTERS = [0, 1, 2, 8] as const;
 
-export async function learnService(url: string, now: Millis): Promise<TrustPolicy> {
+/** `now` is asked after the answer: a quote can take a minute, and is not from the future for that. */
+export async function learnService(url: string, now: () => Millis): Promise<TrustPolicy> {
   const { attestEndpoint } = await import('../client/index.ts');
   const challenge = new Uint8Array(randomBytes(32));
-  return policyFromEvidence(await attestEndpoint(url, challenge), challenge, now);
+  const endpoint = await attestEndpoint(url, challenge);
+  return policyFromEvidence(endpoint, challenge, now());
 }
 
 /** Throws the code of the verdict unless the evidence is trusted under the very policy that is made from it. */

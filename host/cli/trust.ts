@@ -98,7 +98,7 @@ async function fromService(url: string, line: CommandLine, io: Io): Promise<Trus
       'USAGE',
       'assay trust init: a service cannot vouch for itself; give measurements, or --trust-on-first-use',
     );
-  const policy = await learnService(url, io.now());
+  const policy = await learnService(url, () => io.now());
   io.err(
     'assay: this policy believes what the service said of itself today; every verdict will say trust-on-first-use\n',
   );

@@ -119,7 +119,7 @@ async function judge(request: Request, io: Io): Promise<Outcome> {
     at === null ? ({ mode: 'live', now: io.now() } as const) : ({ mode: 'archive', now: at } as const);
   const options: JudgeOptions = { ...time, trust, crypto: nodeCrypto };
   const config = request.config === null ? {} : { config: request.config };
-  if (isAddress(source)) return judgeService(source, { ...options, ...config }, platform);
+  if (isAddress(source)) return judgeService(request, io);
   const found = readSource(await readInput(source, io));
   if (found.kind === 'receipt')
     return fail('USAGE', `assay verify: ${source} is a receipt: assay receipt verify judges it`);
@@ -132,17 +132,22 @@ async function judge(request: Request, io: Io): Promise<Outcome> {
   return judgeAttestation(found.attestation, { ...options, ...config, challenge: nonce, session: null });
 }
 
-async function judgeService(
-  url: string,
-  options: JudgeOptions & { readonly config?: Uint8Array },
-  platform: string | null,
-): Promise<Outcome> {
+async function judgeService({ source, platform, trust, config }: Request, io: Io): Promise<Outcome> {
   // Loaded only here: a file is judged without any network code.
   const { attestEndpoint } = await import('../client/index.ts');
   const challenge = new Uint8Array(randomBytes(32));
-  const { attestation, proof, exporter, tlsSpkiHash } = await attestEndpoint(url, challenge);
+  const { attestation, proof, exporter, tlsSpkiHash } = await attestEndpoint(source, challenge);
   requirePlatform(platform, attestation.platform);
-  return judgeAttestation(attestation, { ...options, challenge, session: { proof, exporter, tlsSpkiHash } });
+  return judgeAttestation(attestation, {
+    mode: 'live',
+    // After the answer: a quote can take a minute, and is not from the future for that.
+    now: io.now(),
+    trust,
+    crypto: nodeCrypto,
+    challenge,
+    session: { proof, exporter, tlsSpkiHash },
+    ...(config === null ? {} : { config }),
+  });
 }
 
 function requirePlatform(wanted: string | null, given: string): void {
