@@ -5,7 +5,8 @@
  * On opening, the last segment is read, its torn end dropped, and what is left written to a fresh file that takes
  * its place: after a failed sync the kernel may hold pages that never reached the device, so bytes that are about
  * to be served are made durable again first. Only a batch that was never acknowledged can be torn, because a
- * batch is written after the one before it is durable; damage anywhere else is `STORE_STAGE_CORRUPT`.
+ * batch is written after the one before it is durable; damage anywhere else is `STORE_STAGE_CORRUPT`. (A disk that
+ * damages the very last batch after it was synced looks the same as a torn one; receipts prove such a loss.)
  */
 import { randomBytes } from 'node:crypto';
 import { fail } from '../../src/base/errors.ts';

@@ -71,6 +71,8 @@ export class Store {
   #open: Open | null = null;
   /** Why nothing is served until the next `open`. */
   #failure: AssayError | null = null;
+  /** Whether the disk has refused bytes since the last opening, which alone proves that it takes them again. */
+  #full = false;
   #session: number | null = null;
 
   constructor(parts: StoreParts) {
@@ -79,12 +81,12 @@ export class Store {
 
   /**
    * Starts a session and ends the one before it: from now on its writes are refused. Opens the folder first if
-   * it is not open or has failed.
+   * it is not open, has failed or was full.
    */
   open(): Promise<Opened> {
     return this.#alone(async () => {
       this.#session = null;
-      if (this.#open === null || this.#failure !== null) await this.#reopen();
+      if (this.#open === null || this.#failure !== null || this.#full) await this.#reopen();
       const { stage, tiles } = this.#serving();
       this.#session = this.#parts.session();
       return { session: this.#session, published: tiles.size, next: stage.next };
@@ -172,6 +174,7 @@ export class Store {
     } catch (cause) {
       const error = diskError(cause, what);
       if (POISONOUS.has(error.code)) this.#failure ??= error;
+      if (error.code === 'STORE_FULL') this.#full = true;
       throw error;
     }
   }
@@ -182,6 +185,7 @@ export class Store {
     try {
       this.#open = await openAll(this.#parts);
       this.#failure = null;
+      this.#full = false;
     } catch (cause) {
       this.#failure = diskError(cause, this.#parts.folder);
       throw this.#failure;
