@@ -101,9 +101,11 @@ export class TestService {
   readonly epochs = new Map<number, Uint8Array>();
   clock: () => number = () => 1_000;
 
-  constructor(origin: string = ORIGIN) {
+  /** Told of each new epoch before the store is. */
+  onEpoch: (epoch: number, key: Uint8Array) => void = () => undefined;
+
+  constructor(origin: string = ORIGIN, signer: Signer = generateSigner('Ed25519')) {
     this.origin = origin;
-    const signer = generateSigner('Ed25519');
     this.log = { ...signer, sign: (message) => this.#watch(signer, message) };
   }
 
@@ -146,6 +148,7 @@ export class TestService {
     const epochSigner = generateSigner('Ed25519');
     const epochKey = ed25519Raw(epochSigner.spki);
     this.epochs.set(epoch, epochKey);
+    this.onEpoch(epoch, epochKey);
     await store.put(`epochs/${epoch}`, utf8(JSON.stringify({ epoch, key: toHex(epochKey) })));
     const ledger = openLedger({
       store,

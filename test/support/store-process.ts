@@ -12,9 +12,12 @@ export interface StoreProcess {
   stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
 }
 
-/** Starts it on a folder, with its socket beside it; resolves when it listens. */
-export async function startStore(dir: string, options: readonly string[] = []): Promise<StoreProcess> {
-  const socket = `${dir}.sock`;
+/** Starts it on a folder, with its socket beside it unless said; resolves when it listens. */
+export async function startStore(
+  dir: string,
+  options: readonly string[] = [],
+  socket: string = `${dir}.sock`,
+): Promise<StoreProcess> {
   const args = ['--no-warnings', STORE_MAIN, '--dir', dir, '--listen', `unix:${socket}`, ...options];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((done) => child.once('exit', (status) => done(status)));
