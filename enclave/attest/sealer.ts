@@ -3,8 +3,8 @@
  * a policy change or a challenge; never in the decision path. The seal's bytes are fixed when it is first
  * submitted; one that the device never answers stays in the chain as unquoted and its number is not used again.
  *
- * Order: quote, then the `seal_ref` leaf, then the evidence leaves the enclave. On a crash before the leaf no
- * one has seen the quote, so the next boot may use the number; after it the log itself says the seal existed.
+ * Order: quote, then the seal is kept with the host, then its `seal_ref` leaf, then clients get it. After a crash
+ * before the leaf the next boot uses the number again and replaces what was kept (docs/adr/0003).
  */
 import type { Hashing } from '../../src/base/crypto.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
@@ -24,6 +24,9 @@ export interface SealRecord {
   /** Where the caller's challenge stands in the seal's batch; null when the seal was not made for one. */
   readonly challenge: ChallengePath | null;
 }
+
+/** A seal for auditors. One without evidence still links the chain. */
+export type KeptSeal = Pick<SealRecord, 'number' | 'statement'> & { readonly evidence: Uint8Array | null };
 
 export interface Sealer {
   /** Seals soon; many calls make one seal. */
@@ -48,8 +51,8 @@ export interface SealerParts {
   readonly head: () => { readonly size: number; readonly root: Uint8Array };
   readonly state: () => { readonly policyDigest: Uint8Array | null; readonly stateDigest: Uint8Array; readonly refused: number };
   readonly append: (draft: LeafDraft) => Promise<unknown>;
-  /** Puts the seal where auditors find it; after the leaf. */
-  readonly keep: (seal: SealRecord) => Promise<void>;
+  /** Puts the seal where auditors find it, durably; evidence is null when the device never answered. */
+  readonly keep: (seal: KeptSeal) => Promise<void>;
   readonly onProblem: (error: AssayError) => void;
 }
 
@@ -98,22 +101,37 @@ export function createSealer(parts: SealerParts): Sealer {
     return { number, size, statement };
   }
 
+  /** What the store has not taken yet: no further seal is made over a hole in the chain. */
+  let unkept: KeptSeal | null = null;
+
+  async function keep(seal: KeptSeal): Promise<void> {
+    unkept = seal;
+    await parts.keep(seal);
+    unkept = null;
+  }
+
+  async function quoteSeal(challengeRoot: Uint8Array | null): Promise<SealRecord> {
+    const { number, size, statement } = statementFor(challengeRoot);
+    const digest = hashing.sha256(statement);
+    previous = { number, digest, size };
+    const binding = bind(hashing, DOMAINS.seal, statement);
+    unkept = { number, statement, evidence: null };
+    const quote = await parts.quoter.quote('seal', { binding, challenge: challengeRoot, recipient: null });
+    await keep({ number, statement, evidence: quote.evidence });
+    const references = { statement: digest, evidence: hashing.sha256(quote.evidence), number: u64be(number) };
+    await parts.append(draftLeaf({ kind: 'seal_ref', references }));
+    return { number, statement, evidence: quote.evidence, challenge: null };
+  }
+
   async function sealOnce(): Promise<void> {
     const taken = asked.splice(0, MAX_BATCH);
     wanted = false;
     try {
+      if (unkept !== null) await keep(unkept);
       const batch = taken.length === 0 ? null : batchChallenges(hashing, taken.map(({ challenge }) => challenge));
-      const { number, size, statement } = statementFor(batch?.root ?? null);
-      const digest = hashing.sha256(statement);
-      previous = { number, digest, size };
-      const binding = bind(hashing, DOMAINS.seal, statement);
-      const quote = await parts.quoter.quote('seal', { binding, challenge: batch?.root ?? null, recipient: null });
-      const evidence = hashing.sha256(quote.evidence);
-      await parts.append(draftLeaf({ kind: 'seal_ref', references: { statement: digest, evidence, number: u64be(number) } }));
-      const seal: SealRecord = { number, statement, evidence: quote.evidence, challenge: null };
+      const seal = await quoteSeal(batch?.root ?? null);
       latest = seal;
       sealedTo = parts.head().size;
-      await parts.keep(seal);
       taken.forEach(({ resolve }, index) => resolve({ ...seal, challenge: batch?.path(index) ?? null }));
     } catch (error) {
       for (const { reject } of taken) reject(error);

@@ -3,12 +3,12 @@
  * when enough authorities signed it, it has not expired, its version is the next, its `previous` is the last
  * order of the log, and its bundle compiles. Its leaf is durable before the first decision under it.
  */
-import { equalBytes, u64be, utf8 } from '../../src/base/bytes.ts';
+import { equalBytes, u64be } from '../../src/base/bytes.ts';
 import type { Millis } from '../../src/base/clock.ts';
 import type { Crypto } from '../../src/base/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
-import { toHex } from '../../src/base/hex.ts';
 import { draftLeaf, type Leaf, type LeafDraft } from '../../src/log/leaf.ts';
+import { policiesDigest } from '../../src/log/policies.ts';
 import type { Receipt } from '../../src/log/receipt.ts';
 import { type CompiledPolicy, parseBundle, type Principal } from '../../src/policy/index.ts';
 import { checkPolicyOrder, parseSignedOrder, verifyOrder } from '../../src/statement/order.ts';
@@ -49,7 +49,7 @@ export interface Policies {
   restore(leaf: Leaf, order: Uint8Array, bundle: Uint8Array): Promise<void>;
   /** While an order is being logged, decisions wait for its outcome. */
   readonly settled: Promise<unknown> | null;
-  /** SHA-256 over the bundle digests by tenant, or null before the first order. */
+  /** `policiesDigest` of what is in force, as seals carry it; null before the first order. */
   digest(): Uint8Array | null;
   version(): number;
 }
@@ -126,11 +126,7 @@ export function createPolicies(parts: PoliciesParts): Policies {
     get settled() {
       return settled;
     },
-    digest() {
-      if (inForce.size === 0) return null;
-      const tenants = [...inForce.keys()].sort();
-      return crypto.sha256(...tenants.flatMap((tenant) => [utf8(`${toHex(crypto.sha256(utf8(tenant)))}\n`), inForce.get(tenant)?.digest as Uint8Array]));
-    },
+    digest: () => policiesDigest(crypto, new Map([...inForce].map(([tenant, { digest }]) => [tenant, digest]))),
     version: () => Math.max(0, ...[...inForce.values()].map(({ version }) => version)),
   };
 }
