@@ -14,7 +14,14 @@ import type { Receipt } from '../src/log/receipt.ts';
 import type { CompiledPolicy } from '../src/policy/index.ts';
 import { formatAttestation } from '../src/statement/attestation.ts';
 import type { Identity } from '../src/statement/identity.ts';
-import { type Attestor, createAttestor, createQuoter, createSealer, type Quoter, type Sealer } from './attest/index.ts';
+import {
+  type Attestor,
+  createAttestor,
+  createQuoter,
+  createSealer,
+  type Quoter,
+  type Sealer,
+} from './attest/index.ts';
 import { createKin, type Kin } from './attest/kin.ts';
 import type { SealerParts, SealRecord } from './attest/sealer.ts';
 import { type EnclaveConfig, parseConfig } from './config.ts';
@@ -24,7 +31,15 @@ import { type BootKeys, type Keyring, makeBootKeys } from './keys/index.ts';
 import type { ReleaseBackend } from './keys/keyring.ts';
 import { obtainKeyring } from './keys/obtain.ts';
 import { attestRelease, type AttestRelease } from './keys/release.ts';
-import { DEFAULT_LEDGER_LIMITS, type Ledger, openLedger, readFile, type Recovered, recoverLog, type StoreClient } from './ledger/index.ts';
+import {
+  DEFAULT_LEDGER_LIMITS,
+  type Ledger,
+  openLedger,
+  readFile,
+  type Recovered,
+  recoverLog,
+  type StoreClient,
+} from './ledger/index.ts';
 import { createClock, type EnclaveClock } from './platform/clock.ts';
 import type { Platform } from './platform/index.ts';
 import { enclaveServices } from './services.ts';
@@ -70,7 +85,10 @@ async function layGround(machine: Machine): Promise<Ground> {
   await platform.extendAndLock(CONFIG_REGISTER, configDigest);
   const config = parseConfig(machine.config);
   if (platform.simulated !== (config.platform === 'nitro-simulated')) {
-    fail('PLATFORM_AMBIGUOUS', `the configuration is for ${config.platform}, the program for another platform`);
+    fail(
+      'PLATFORM_AMBIGUOUS',
+      `the configuration is for ${config.platform}, the program for another platform`,
+    );
   }
   machine.console({ event: 'measured', origin: config.origin });
   const keys = makeBootKeys(crypto, bootId);
@@ -81,7 +99,11 @@ async function layGround(machine: Machine): Promise<Ground> {
 async function startClock(machine: Machine): Promise<EnclaveClock> {
   const started = machine.monotonicNs();
   // A quote over nothing: only its signed time is wanted, and it leaves the enclave nowhere.
-  const { time } = await machine.platform.quote({ binding: new Uint8Array(0), challenge: null, recipient: null });
+  const { time } = await machine.platform.quote({
+    binding: new Uint8Array(0),
+    challenge: null,
+    recipient: null,
+  });
   if (time === null) fail('QUOTE_UNAVAILABLE', 'the platform gives no signed time');
   return createClock('nitro-nsm', machine.monotonicNs, time, Number(machine.monotonicNs() - started) / 1e6);
 }
@@ -119,10 +141,19 @@ async function restorePolicies(ground: Ground, policies: Policies, recovered: Re
 }
 
 /** Starts the epoch in the log: its attestation is with the host before its first leaf. */
-async function startEpoch(ground: Ground, attestor: Attestor, ledger: Ledger, epoch: number, parent: Uint8Array | null): Promise<void> {
+async function startEpoch(
+  ground: Ground,
+  attestor: Attestor,
+  ledger: Ledger,
+  epoch: number,
+  parent: Uint8Array | null,
+): Promise<void> {
   const file = utf8(formatAttestation(await attestor.current()));
   await ground.store.put(`epochs/${epoch}`, file);
-  const references: Record<string, Uint8Array> = { attestation: ground.machine.crypto.sha256(file), boot: ground.keys.bootId };
+  const references: Record<string, Uint8Array> = {
+    attestation: ground.machine.crypto.sha256(file),
+    boot: ground.keys.bootId,
+  };
   if (parent !== null) references['parent'] = parent;
   await ledger.append(draftLeaf({ kind: 'epoch_start', references }));
 }
@@ -205,7 +236,12 @@ export async function boot(machine: Machine): Promise<Booted> {
   machine.console({ event: 'keyring' });
 
   const logKey = keyring.named[0]?.key as Uint8Array;
-  const recovered = await recoverLog(store, { origin: config.origin, crypto: machine.crypto, logKey, acceptEpoch: (file) => kin.epoch(file) });
+  const recovered = await recoverLog(store, {
+    origin: config.origin,
+    crypto: machine.crypto,
+    logKey,
+    acceptEpoch: (file) => kin.epoch(file),
+  });
   clock.requireAtLeast(recovered.lastTime);
   const epoch = recovered.lastEpoch + 1;
   machine.console({ event: 'recovered', size: recovered.size, epoch });
@@ -249,8 +285,23 @@ export async function boot(machine: Machine): Promise<Booted> {
   });
   await startEpoch(ground, attestor, ledger, epoch, recovered.sealRef?.references['statement'] ?? null);
   await restorePolicies(ground, policies, recovered);
-  const decider = createDecider({ hashing: machine.crypto, clock, policies, append, maxValidForMs: config.maxValidForMs });
-  sealer = makeSealer(ground, { epoch, keyring, recovered, clock, quoter, ledger, policies, refused: () => decider.refused });
+  const decider = createDecider({
+    hashing: machine.crypto,
+    clock,
+    policies,
+    append,
+    maxValidForMs: config.maxValidForMs,
+  });
+  sealer = makeSealer(ground, {
+    epoch,
+    keyring,
+    recovered,
+    clock,
+    quoter,
+    ledger,
+    policies,
+    refused: () => decider.refused,
+  });
   sealer.request();
   machine.console({ event: 'booted', epoch, ms: Math.round(Number(machine.monotonicNs() - started) / 1e6) });
   const made = sealer;

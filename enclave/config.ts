@@ -37,12 +37,15 @@ export interface EnclaveConfig {
 
 type Reader<T> = (value: JsonValue | undefined, path: string) => T;
 
-const bad = (path: string, wanted: string): never => fail('CONFIG_INVALID', `config.json: ${path}: ${wanted}`);
+const bad = (path: string, wanted: string): never =>
+  fail('CONFIG_INVALID', `config.json: ${path}: ${wanted}`);
 
 const text =
   (pattern: RegExp): Reader<string> =>
   (value, path) =>
-    typeof value === 'string' && pattern.test(value) ? value : bad(path, `must be text like ${pattern.source}`);
+    typeof value === 'string' && pattern.test(value)
+      ? value
+      : bad(path, `must be text like ${pattern.source}`);
 
 const integer =
   (min: number, max: number): Reader<number> =>
@@ -68,11 +71,13 @@ const list =
 /** An object with exactly these fields: a missing one fails in its reader, an extra one here. */
 function object<T extends object>(fields: { readonly [K in keyof T]: Reader<T[K]> }): Reader<T> {
   return (value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad(path || 'top', 'must be an object');
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return bad(path || 'top', 'must be an object');
     const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
     for (const name of Object.keys(value)) if (!Object.hasOwn(fields, name)) bad(at(name), 'unknown field');
     const out: Partial<T> = {};
-    for (const name of Object.keys(fields) as (keyof T & string)[]) out[name] = fields[name]((value as JsonObject)[name], at(name));
+    for (const name of Object.keys(fields) as (keyof T & string)[])
+      out[name] = fields[name]((value as JsonObject)[name], at(name));
     return Object.freeze(out) as T;
   };
 }
@@ -104,7 +109,9 @@ const config = object<EnclaveConfig & { readonly version: number }>({
 export function parseConfig(source: Uint8Array): EnclaveConfig {
   const read = config(parseJson(source, { maxBytes: 65_536, maxDepth: 8 }), '');
   const simulated = read.platform === 'nitro-simulated';
-  if (simulated !== read.origin.startsWith('sim.')) bad('origin', 'must start with sim. exactly when the platform is simulated');
-  if (simulated !== read.simulatedRoots.length > 0) bad('simulatedRoots', 'must be given exactly when the platform is simulated');
+  if (simulated !== read.origin.startsWith('sim.'))
+    bad('origin', 'must start with sim. exactly when the platform is simulated');
+  if (simulated !== read.simulatedRoots.length > 0)
+    bad('simulatedRoots', 'must be given exactly when the platform is simulated');
   return read;
 }

@@ -5,7 +5,18 @@
 import { AssayError } from '../src/base/errors.ts';
 
 export interface Line {
-  readonly event: 'booting' | 'measured' | 'keyring' | 'recovered' | 'booted' | 'serving' | 'sealed' | 'policy' | 'problem' | 'refused' | 'stopped';
+  readonly event:
+    | 'booting'
+    | 'measured'
+    | 'keyring'
+    | 'recovered'
+    | 'booted'
+    | 'serving'
+    | 'sealed'
+    | 'policy'
+    | 'problem'
+    | 'refused'
+    | 'stopped';
   readonly code?: string;
   readonly detail?: string;
   readonly origin?: string;

@@ -18,7 +18,8 @@ await start(
     return {
       ...measuredParts(),
       platform: createNitroPlatform(openNsm(), { simulated: false }),
-      store: async ({ storePort }) => createRpcStore(() => connect({ family: 'vsock', cid: PARENT_CID, port: storePort })),
+      store: async ({ storePort }) =>
+        createRpcStore(() => connect({ family: 'vsock', cid: PARENT_CID, port: storePort })),
       release: () => createNoRelease(),
     };
   },

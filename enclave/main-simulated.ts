@@ -16,7 +16,8 @@ await start(
   async () => ({
     ...measuredParts(),
     platform: createNitroPlatform(await connectSimulatedNsm('dev/nsm'), { simulated: true }),
-    store: async ({ storePort }) => createRpcStore(() => connect({ family: 'unix', path: `vsock/host.${storePort}` })),
+    store: async ({ storePort }) =>
+      createRpcStore(() => connect({ family: 'unix', path: `vsock/host.${storePort}` })),
     release: ({ keyring }, attest) =>
       createKmsBackend({
         connect: () => connect({ family: 'unix', path: 'dev/kms' }),

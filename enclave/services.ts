@@ -41,7 +41,11 @@ export function enclaveServices(parts: ServiceParts): Handlers {
     handler(Enclave.Attest, async ({ challenge, fresh }, context) => {
       const attestation = fresh ? await attestor.fresh(challenge) : await attestor.current();
       const proof = attestor.session(attestation, challenge, context.exporter(challenge));
-      return { attestation: attestationToWire(attestation), session: proof.statement, sessionSignature: proof.signature };
+      return {
+        attestation: attestationToWire(attestation),
+        session: proof.statement,
+        sessionSignature: proof.signature,
+      };
     }),
     handler(Enclave.Decide, (request, context) => parts.decider.decide(request, context.peerSpkiHash)),
     handler(Enclave.GetReceipt, async ({ index }, context) => {
@@ -56,7 +60,10 @@ export function enclaveServices(parts: ServiceParts): Handlers {
       if (challenge.length > 0) return wireSeal(await sealer.challenged(challenge));
       const latest = sealer.latest();
       const seal = number === null || number === latest?.number ? latest : await parts.readSeal(number);
-      return wireSeal(seal ?? fail('SEAL_UNKNOWN', number === null ? 'no seal has been made in this epoch' : `seal ${number}`));
+      return wireSeal(
+        seal ??
+          fail('SEAL_UNKNOWN', number === null ? 'no seal has been made in this epoch' : `seal ${number}`),
+      );
     }),
     handler(Enclave.LoadPolicy, async ({ order, bundle }) => {
       const loaded = await policies.load(order, bundle);

@@ -19,7 +19,8 @@ const beside = (name: string): URL => new URL(name, import.meta.url);
  */
 export function requireMeasuredFlags(started: readonly string[], measured: string): void {
   const wanted = measured === '' ? [] : measured.split(' ');
-  if (started.join(' ') !== wanted.join(' ')) fail('FLAGS_NOT_MEASURED', 'Node was started with other flags than the image names');
+  if (started.join(' ') !== wanted.join(' '))
+    fail('FLAGS_NOT_MEASURED', 'Node was started with other flags than the image names');
 }
 
 /** What every machine has alike: configuration, crypto, compiler, counter, console. */
@@ -39,7 +40,10 @@ export function measuredParts(): Pick<Machine, 'config' | 'crypto' | 'compile' |
  * Boots and serves at the address until told to stop. A refusal to boot is one console line and one line on
  * stderr, `CODE: message`, and exit status 1; there is no half-started state.
  */
-export async function start(makeMachine: () => Promise<Machine>, address: (rpcPort: number) => Address): Promise<void> {
+export async function start(
+  makeMachine: () => Promise<Machine>,
+  address: (rpcPort: number) => Address,
+): Promise<void> {
   const out = createConsole((text) => process.stdout.write(text));
   try {
     const booted = await boot(await makeMachine());

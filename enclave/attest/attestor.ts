@@ -43,13 +43,21 @@ export function createAttestor(parts: AttestorParts): Attestor {
   const { hashing, quoter, clock, keys } = parts;
   let latest: { attestation: Attestation; at: number } | null = null;
   let refreshing: Promise<Attestation> | null = null;
-  let gathering: { challenge: Uint8Array; resolve: (attestation: Attestation) => void; reject: (error: unknown) => void }[] = [];
+  let gathering: {
+    challenge: Uint8Array;
+    resolve: (attestation: Attestation) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
   let quoting = false;
 
   async function quoteIdentity(challengeRoot: Uint8Array | null): Promise<Attestation> {
     const identity = Identity.encode({ ...parts.identity, challengeRoot });
     const binding = bind(hashing, DOMAINS.identity, identity);
-    const { evidence } = await quoter.quote('identity', { binding, challenge: challengeRoot, recipient: null });
+    const { evidence } = await quoter.quote('identity', {
+      binding,
+      challenge: challengeRoot,
+      recipient: null,
+    });
     return { platform: parts.identity.platform, evidence, identity, challenge: null, keys: parts.named };
   }
 
@@ -66,7 +74,10 @@ export function createAttestor(parts: AttestorParts): Attestor {
     while (gathering.length > 0) {
       const taken = gathering.splice(0, MAX_BATCH);
       try {
-        const batch = batchChallenges(hashing, taken.map(({ challenge }) => challenge));
+        const batch = batchChallenges(
+          hashing,
+          taken.map(({ challenge }) => challenge),
+        );
         const attestation = await quoteIdentity(batch.root);
         taken.forEach(({ resolve }, index) => resolve({ ...attestation, challenge: batch.path(index) }));
       } catch (error) {

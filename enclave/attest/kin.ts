@@ -40,7 +40,10 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
   function requireKin(document: NitroDocument, code: Code): void {
     const pcr0 = document.pcrs[0];
     if (pcr0 === undefined || !accepted.some((known) => equalBytes(known, pcr0))) {
-      fail(code, `made by an image with PCR0 ${pcr0 === undefined ? 'absent' : toHex(pcr0).slice(0, 16)}…, which the configuration does not name`);
+      fail(
+        code,
+        `made by an image with PCR0 ${pcr0 === undefined ? 'absent' : toHex(pcr0).slice(0, 16)}…, which the configuration does not name`,
+      );
     }
   }
 
@@ -50,7 +53,8 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
       // Its own time: what is asked is who made it, and the log that holds it gives its place in time.
       await verifyNitro(document, { crypto, at: document.timestamp, roots });
       requireKin(document, code);
-      if (document.userData === null || !equalBytes(document.userData, binding)) fail(code, 'the evidence is over other bytes');
+      if (document.userData === null || !equalBytes(document.userData, binding))
+        fail(code, 'the evidence is over other bytes');
     } catch (error) {
       if (error instanceof AssayError && error.code === code) throw error;
       const why = error instanceof AssayError ? `${error.code}: ${error.message}` : 'unreadable';
@@ -64,12 +68,19 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
       try {
         const attestation = parseAttestation(bytes);
         const identity = Identity.decode(attestation.identity);
-        await judge(attestation.evidence, bind(crypto, DOMAINS.identity, attestation.identity), 'EPOCH_UNACCEPTABLE');
-        if (identity.origin !== config.origin) fail('EPOCH_UNACCEPTABLE', `an epoch of ${identity.origin}, this is ${config.origin}`);
+        await judge(
+          attestation.evidence,
+          bind(crypto, DOMAINS.identity, attestation.identity),
+          'EPOCH_UNACCEPTABLE',
+        );
+        if (identity.origin !== config.origin)
+          fail('EPOCH_UNACCEPTABLE', `an epoch of ${identity.origin}, this is ${config.origin}`);
         return { epoch: identity.epoch, epochKey: identity.epochKey, bootId: identity.bootId };
       } catch (error) {
         if (error instanceof AssayError && error.code === 'EPOCH_UNACCEPTABLE') throw error;
-        throw new AssayError('EPOCH_UNACCEPTABLE', 'the attestation of an earlier epoch cannot be read', { cause: error });
+        throw new AssayError('EPOCH_UNACCEPTABLE', 'the attestation of an earlier epoch cannot be read', {
+          cause: error,
+        });
       }
     },
   };

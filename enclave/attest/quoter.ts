@@ -38,7 +38,11 @@ export function createQuoter(
         observe(quote, Number(monotonicNs() - started) / 1e6);
         next.resolve(quote);
       } catch (error) {
-        next.reject(error instanceof AssayError ? error : new AssayError('QUOTE_UNAVAILABLE', 'the device failed', { cause: error }));
+        next.reject(
+          error instanceof AssayError
+            ? error
+            : new AssayError('QUOTE_UNAVAILABLE', 'the device failed', { cause: error }),
+        );
       }
       next = queues.seal.shift() ?? queues.identity.shift();
     }
@@ -47,7 +51,8 @@ export function createQuoter(
 
   return {
     quote(priority, request) {
-      if (queues[priority].length >= MAX_WAITING) fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} ${priority} quotes are waiting`);
+      if (queues[priority].length >= MAX_WAITING)
+        fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} ${priority} quotes are waiting`);
       return new Promise<Quote>((resolve, reject) => {
         queues[priority].push({ request, resolve, reject });
         if (!busy) void work();

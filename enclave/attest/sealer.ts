@@ -45,11 +45,18 @@ export interface SealerParts {
   readonly quoter: Quoter;
   readonly clock: EnclaveClock;
   /** Fields that stay the same for this boot. */
-  readonly boot: Pick<Seal, 'origin' | 'epoch' | 'bootId' | 'epochKey' | 'logKeyThumbprint' | 'configDigest' | 'parentSeal'>;
+  readonly boot: Pick<
+    Seal,
+    'origin' | 'epoch' | 'bootId' | 'epochKey' | 'logKeyThumbprint' | 'configDigest' | 'parentSeal'
+  >;
   readonly previous: { readonly number: number; readonly digest: Uint8Array; readonly size: number } | null;
   readonly every: { readonly seconds: number; readonly leaves: number };
   readonly head: () => { readonly size: number; readonly root: Uint8Array };
-  readonly state: () => { readonly policyDigest: Uint8Array | null; readonly stateDigest: Uint8Array; readonly refused: number };
+  readonly state: () => {
+    readonly policyDigest: Uint8Array | null;
+    readonly stateDigest: Uint8Array;
+    readonly refused: number;
+  };
   readonly append: (draft: LeafDraft) => Promise<unknown>;
   /** Puts the seal where auditors find it, durably; evidence is null when the device never answered. */
   readonly keep: (seal: KeptSeal) => Promise<void>;
@@ -76,7 +83,11 @@ export function createSealer(parts: SealerParts): Sealer {
   /** Size after the last seal's own leaf: without growth beyond it, time alone makes no seal. */
   let sealedTo = parts.previous?.size ?? 0;
 
-  function statementFor(challengeRoot: Uint8Array | null): { number: number; size: number; statement: Uint8Array } {
+  function statementFor(challengeRoot: Uint8Array | null): {
+    number: number;
+    size: number;
+    statement: Uint8Array;
+  } {
     const { size, root } = parts.head();
     const { policyDigest, stateDigest, refused } = parts.state();
     const number = (previous?.number ?? 0) + 1;
@@ -128,14 +139,24 @@ export function createSealer(parts: SealerParts): Sealer {
     wanted = false;
     try {
       if (unkept !== null) await keep(unkept);
-      const batch = taken.length === 0 ? null : batchChallenges(hashing, taken.map(({ challenge }) => challenge));
+      const batch =
+        taken.length === 0
+          ? null
+          : batchChallenges(
+              hashing,
+              taken.map(({ challenge }) => challenge),
+            );
       const seal = await quoteSeal(batch?.root ?? null);
       latest = seal;
       sealedTo = parts.head().size;
       taken.forEach(({ resolve }, index) => resolve({ ...seal, challenge: batch?.path(index) ?? null }));
     } catch (error) {
       for (const { reject } of taken) reject(error);
-      parts.onProblem(error instanceof AssayError ? error : new AssayError('QUOTE_UNAVAILABLE', 'no seal', { cause: error }));
+      parts.onProblem(
+        error instanceof AssayError
+          ? error
+          : new AssayError('QUOTE_UNAVAILABLE', 'no seal', { cause: error }),
+      );
     }
   }
 

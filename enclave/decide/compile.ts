@@ -9,7 +9,9 @@ import { AssayError, type Code, CODES, fail } from '../../src/base/errors.ts';
 import { compileBundle, type CompiledPolicy, createEngines } from '../../src/policy/index.ts';
 
 /** What the worker answers. */
-export type Trial = { readonly ok: true } | { readonly ok: false; readonly code: Code; readonly message: string };
+export type Trial =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: Code; readonly message: string };
 
 const TRIAL_MS = 10_000;
 const TRIAL_LIMITS = { maxOldGenerationSizeMb: 256, stackSizeMb: 4 } as const;
@@ -32,7 +34,11 @@ async function tryInWorker(worker: URL, cedar: WebAssembly.Module, bundle: Uint8
 }
 
 /** `worker` is the program that runs `compile-worker.ts`. Throws the POLICY_* code of whatever is wrong. */
-export function createCompiler(hashing: Hashing, cedar: WebAssembly.Module, worker: URL): (bundle: Uint8Array) => Promise<CompiledPolicy> {
+export function createCompiler(
+  hashing: Hashing,
+  cedar: WebAssembly.Module,
+  worker: URL,
+): (bundle: Uint8Array) => Promise<CompiledPolicy> {
   return async (bundle) => {
     const trial = await tryInWorker(worker, cedar, bundle);
     if (!trial.ok) fail(Object.hasOwn(CODES, trial.code) ? trial.code : 'POLICY_TRIAL_FAILED', trial.message);

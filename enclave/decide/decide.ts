@@ -36,11 +36,14 @@ const MAX_LABELS = 16;
 
 function checkRequest(request: DecideRequest, maxValidForMs: number): void {
   const wrong = (field: string, rule: string): never => fail('REQUEST_INVALID', `${field}: ${rule}`);
-  if (request.nonce.length < NONCE.min || request.nonce.length > NONCE.max) wrong('nonce', `${NONCE.min} to ${NONCE.max} bytes`);
+  if (request.nonce.length < NONCE.min || request.nonce.length > NONCE.max)
+    wrong('nonce', `${NONCE.min} to ${NONCE.max} bytes`);
   if (request.audience.length > MAX_AUDIENCE) wrong('audience', `at most ${MAX_AUDIENCE} characters`);
   if (request.requiredLevel > 2) wrong('required_level', '0, 1 or 2');
-  if (request.validForMs < 1 || request.validForMs > maxValidForMs) wrong('valid_for_ms', `1 to ${maxValidForMs}`);
-  if (request.labels.length > MAX_LABELS || request.labels.some((label) => label.length > 64)) wrong('labels', 'at most 16 of 64 characters');
+  if (request.validForMs < 1 || request.validForMs > maxValidForMs)
+    wrong('valid_for_ms', `1 to ${maxValidForMs}`);
+  if (request.labels.length > MAX_LABELS || request.labels.some((label) => label.length > 64))
+    wrong('labels', 'at most 16 of 64 characters');
   if (request.session.length > 64) wrong('session', 'at most 64 bytes');
 }
 
@@ -59,7 +62,12 @@ export function createDecider(parts: DeciderParts): Decider {
     fail(code, message);
   }
 
-  function leafOf(request: DecideRequest, evaluation: Evaluation, found: NonNullable<ReturnType<Policies['find']>>, spkiHash: Uint8Array): LeafDraft {
+  function leafOf(
+    request: DecideRequest,
+    evaluation: Evaluation,
+    found: NonNullable<ReturnType<Policies['find']>>,
+    spkiHash: Uint8Array,
+  ): LeafDraft {
     const { principal, force } = found;
     const now = parts.clock.now();
     return draftLeaf({
@@ -71,7 +79,10 @@ export function createDecider(parts: DeciderParts): Decider {
       parent: request.parent ?? null,
       labels: request.labels,
       interventionPoint: request.interventionPoint,
-      action: evaluation.toolName === null ? null : actionIdentity(hashing, evaluation.toolName, evaluation.arguments),
+      action:
+        evaluation.toolName === null
+          ? null
+          : actionIdentity(hashing, evaluation.toolName, evaluation.arguments),
       audience: audienceOf(evaluation, request),
       nonce: request.nonce,
       decision: evaluation.decision,
@@ -87,7 +98,11 @@ export function createDecider(parts: DeciderParts): Decider {
     async decide(request, spkiHash) {
       if (spkiHash === null) return refuse('PRINCIPAL_UNKNOWN', 'no client certificate');
       checkRequest(request, parts.maxValidForMs);
-      const snapshot: JsonValue = parseJson(request.snapshot, { maxBytes: 1_048_576, maxDepth: 64, path: 'snapshot' });
+      const snapshot: JsonValue = parseJson(request.snapshot, {
+        maxBytes: 1_048_576,
+        maxDepth: 64,
+        path: 'snapshot',
+      });
       while (policies.settled !== null) await policies.settled.catch(() => undefined);
       // From here to `append` nothing awaits: leaves stand in the order of the policies that made them.
       if (policies.version() === 0) return refuse('POLICY_MISSING', 'no policy has been loaded');

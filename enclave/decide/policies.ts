@@ -62,17 +62,29 @@ export function createPolicies(parts: PoliciesParts): Policies {
   let settled: Promise<unknown> | null = null;
 
   /** Everything that can be said of an order and its bundle; `now` is null when the log is replayed. */
-  async function admit(orderBytes: Uint8Array, bundle: Uint8Array, now: Millis | null): Promise<{ tenant: string; force: PolicyInForce }> {
+  async function admit(
+    orderBytes: Uint8Array,
+    bundle: Uint8Array,
+    now: Millis | null,
+  ): Promise<{ tenant: string; force: PolicyInForce }> {
     const signed = parseSignedOrder(orderBytes);
     const { keys, threshold } = parts.authorities;
     const order = await verifyOrder(signed, { kind: 'policy', authorities: keys, threshold, crypto });
     const digest = crypto.sha256(bundle);
     const { tenant } = parseBundle(bundle);
     const current = inForce.get(tenant);
-    if (current === undefined && inForce.size >= MAX_TENANTS) fail('ORDER_OUT_OF_SEQUENCE', `more than ${MAX_TENANTS} tenants`);
+    if (current === undefined && inForce.size >= MAX_TENANTS)
+      fail('ORDER_OUT_OF_SEQUENCE', `more than ${MAX_TENANTS} tenants`);
     // A replayed log is believed for the sequence: only its last order of each tenant is at hand.
     const replayed = { version: order.version - 1, digest: order.previous ?? new Uint8Array(0) };
-    const last = now === null ? (order.version === 1 ? null : replayed) : current === undefined ? null : { version: current.version, digest: current.order };
+    const last =
+      now === null
+        ? order.version === 1
+          ? null
+          : replayed
+        : current === undefined
+          ? null
+          : { version: current.version, digest: current.order };
     checkPolicyOrder(order, { origin: parts.origin, tenant, bundleDigest: digest, current: last, now });
     const policy = await parts.compile(bundle);
     return { tenant, force: { policy, version: order.version, digest, order: crypto.sha256(signed.order) } };
@@ -115,7 +127,8 @@ export function createPolicies(parts: PoliciesParts): Policies {
     async restore(leaf, orderBytes, bundle) {
       const named = (name: string, bytes: Uint8Array): void => {
         const digest = leaf.references[name];
-        if (digest === undefined || !equalBytes(crypto.sha256(bytes), digest)) fail('POLICY_MISSING', `the store gave another ${name} than the log names`);
+        if (digest === undefined || !equalBytes(crypto.sha256(bytes), digest))
+          fail('POLICY_MISSING', `the store gave another ${name} than the log names`);
       };
       named('order', orderBytes);
       named('bundle', bundle);
@@ -126,7 +139,8 @@ export function createPolicies(parts: PoliciesParts): Policies {
     get settled() {
       return settled;
     },
-    digest: () => policiesDigest(crypto, new Map([...inForce].map(([tenant, { digest }]) => [tenant, digest]))),
+    digest: () =>
+      policiesDigest(crypto, new Map([...inForce].map(([tenant, { digest }]) => [tenant, digest]))),
     version: () => Math.max(0, ...[...inForce.values()].map(({ version }) => version)),
   };
 }

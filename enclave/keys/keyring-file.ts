@@ -42,8 +42,15 @@ export function parseKeyring(bytes: Uint8Array): KeyringFile {
     const body = jsonObject(value, 'keyring', ['type', 'header', 'birth', 'wrapped_key', 'sealed_seed']);
     if (body['type'] !== TYPE) fail('KEYRING_INVALID', `not of type ${TYPE}`);
     const field = (name: string): Uint8Array => jsonBytes(body, name, 'keyring', { max: MAX_FIELD });
-    return { header: field('header'), birth: field('birth'), wrappedKey: field('wrapped_key'), sealedSeed: field('sealed_seed') };
+    return {
+      header: field('header'),
+      birth: field('birth'),
+      wrappedKey: field('wrapped_key'),
+      sealedSeed: field('sealed_seed'),
+    };
   } catch (error) {
-    throw new AssayError('KEYRING_INVALID', error instanceof AssayError ? error.message : 'keyring file', { cause: error });
+    throw new AssayError('KEYRING_INVALID', error instanceof AssayError ? error.message : 'keyring file', {
+      cause: error,
+    });
   }
 }

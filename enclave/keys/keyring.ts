@@ -30,7 +30,9 @@ export interface Keyring {
 /** What the release backend does for us; `context` is authenticated by it (KMS: EncryptionContext). */
 export interface ReleaseBackend {
   readonly custody: string;
-  generateDataKey(context: Readonly<Record<string, string>>): Promise<{ plaintext: Uint8Array; wrapped: Uint8Array }>;
+  generateDataKey(
+    context: Readonly<Record<string, string>>,
+  ): Promise<{ plaintext: Uint8Array; wrapped: Uint8Array }>;
   decrypt(wrapped: Uint8Array, context: Readonly<Record<string, string>>): Promise<Uint8Array>;
 }
 
@@ -54,7 +56,10 @@ function deriveLog(seed: Uint8Array): Signer {
 
 function describe(crypto: Crypto, log: Signer): Pick<Keyring, 'thumbprints' | 'named'> {
   const key = ed25519Raw(log.spki);
-  return { named: [{ name: 'log', key }], thumbprints: [{ name: 'log', thumbprint: thumbprint(crypto, key) }] };
+  return {
+    named: [{ name: 'log', key }],
+    thumbprints: [{ name: 'log', thumbprint: thumbprint(crypto, key) }],
+  };
 }
 
 export interface Birth {
@@ -68,7 +73,10 @@ export interface Birth {
 }
 
 /** Makes a keyring. The caller has verified the genesis order; `seed` is wiped before this returns. */
-export async function createKeyring(parts: KeyringParts, birth: Birth): Promise<{ keyring: Keyring; file: KeyringFile }> {
+export async function createKeyring(
+  parts: KeyringParts,
+  birth: Birth,
+): Promise<{ keyring: Keyring; file: KeyringFile }> {
   const { crypto, backend, origin } = parts;
   const log = deriveLog(birth.seed);
   const { thumbprints, named } = describe(crypto, log);
@@ -101,11 +109,17 @@ export type BirthJudge = (evidence: Uint8Array, binding: Uint8Array) => Promise<
  * Opens a keyring: header against this service, birth quote against the accepted measurements, data key from the
  * backend, every public key recomputed from the seed. Throws KEYRING_MISMATCH, KEYRING_BIRTH or the backend's code.
  */
-export async function openKeyring(parts: KeyringParts, file: KeyringFile, judgeBirth: BirthJudge): Promise<Keyring> {
+export async function openKeyring(
+  parts: KeyringParts,
+  file: KeyringFile,
+  judgeBirth: BirthJudge,
+): Promise<Keyring> {
   const { crypto, backend, origin } = parts;
   const statement = readHeader(file.header);
-  if (statement.origin !== origin) fail('KEYRING_MISMATCH', `the keyring belongs to ${statement.origin}, this is ${origin}`);
-  if (statement.custody !== backend.custody) fail('KEYRING_MISMATCH', `in custody of ${statement.custody}, not ${backend.custody}`);
+  if (statement.origin !== origin)
+    fail('KEYRING_MISMATCH', `the keyring belongs to ${statement.origin}, this is ${origin}`);
+  if (statement.custody !== backend.custody)
+    fail('KEYRING_MISMATCH', `in custody of ${statement.custody}, not ${backend.custody}`);
   await judgeBirth(file.birth, bind(crypto, DOMAINS.keyring, file.header));
   const dataKey = await backend.decrypt(file.wrappedKey, contextOf(crypto, file.header, statement));
   const seed = openSeed(dataKey, file);
@@ -115,7 +129,10 @@ export async function openKeyring(parts: KeyringParts, file: KeyringFile, judgeB
   const { thumbprints, named } = describe(crypto, log);
   const same =
     statement.keys.length === thumbprints.length &&
-    thumbprints.every((own, i) => own.name === statement.keys[i]?.name && equalBytes(own.thumbprint, statement.keys[i].thumbprint));
+    thumbprints.every(
+      (own, i) =>
+        own.name === statement.keys[i]?.name && equalBytes(own.thumbprint, statement.keys[i].thumbprint),
+    );
   if (!same) fail('KEYRING_MISMATCH', 'the sealed seed does not give the keys of the header');
   return { keyringId: statement.keyringId, custody: backend.custody, log, thumbprints, named };
 }
@@ -132,6 +149,8 @@ function openSeed(dataKey: Uint8Array, file: KeyringFile): Uint8Array {
   try {
     return openAesGcm(dataKey, file.sealedSeed, file.header);
   } catch (error) {
-    throw new AssayError('KEYRING_MISMATCH', 'the released key does not open the seed under this header', { cause: error });
+    throw new AssayError('KEYRING_MISMATCH', 'the released key does not open the seed under this header', {
+      cause: error,
+    });
   }
 }

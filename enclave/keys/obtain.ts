@@ -26,12 +26,18 @@ export interface KeyringGround {
 const MAX_FILE = 131_072;
 
 /** Throws KEYRING_MISSING when locked, ORDER_* for a bad genesis order, KEYRING_* or the backend's code. */
-export async function obtainKeyring(ground: KeyringGround, clock: EnclaveClock, backend: ReleaseBackend): Promise<Keyring> {
+export async function obtainKeyring(
+  ground: KeyringGround,
+  clock: EnclaveClock,
+  backend: ReleaseBackend,
+): Promise<Keyring> {
   const { crypto } = ground.machine;
   const parts = { crypto, backend, origin: ground.config.origin };
   const kept = await readFile(ground.store, 'keyring', MAX_FILE);
   if (kept !== null) {
-    return openKeyring(parts, parseKeyring(kept), (evidence, binding) => ground.kin.judge(evidence, binding, 'KEYRING_BIRTH'));
+    return openKeyring(parts, parseKeyring(kept), (evidence, binding) =>
+      ground.kin.judge(evidence, binding, 'KEYRING_BIRTH'),
+    );
   }
   const order = await readFile(ground.store, 'genesis', MAX_FILE);
   if (order === null) fail('KEYRING_MISSING', 'the store has neither a keyring nor a genesis order');
@@ -50,10 +56,19 @@ export async function obtainKeyring(ground: KeyringGround, clock: EnclaveClock, 
 }
 
 /** The order may name the keyring's id, so that its authors can tell the keyring that came of it. */
-async function admitGenesis(ground: KeyringGround, clock: EnclaveClock, bytes: Uint8Array): Promise<Uint8Array> {
+async function admitGenesis(
+  ground: KeyringGround,
+  clock: EnclaveClock,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
   const { config, machine } = ground;
   const { keys, threshold } = config.genesis;
-  const order = await verifyOrder(parseSignedOrder(bytes), { kind: 'genesis', authorities: keys, threshold, crypto: machine.crypto });
+  const order = await verifyOrder(parseSignedOrder(bytes), {
+    kind: 'genesis',
+    authorities: keys,
+    threshold,
+    crypto: machine.crypto,
+  });
   checkGenesisOrder(order, { origin: config.origin, now: clock.now() });
   return order.keyringId ?? machine.platform.random(16);
 }

@@ -21,14 +21,23 @@ export interface ReleaseGround {
 }
 
 /** Names in the encryption context: an enclave-trusted value in each, so that no other blob can be slipped in. */
-export const RELEASE_CONTEXT = { origin: 'assay:origin', keyring: 'assay:keyring', header: 'assay:header' } as const;
+export const RELEASE_CONTEXT = {
+  origin: 'assay:origin',
+  keyring: 'assay:keyring',
+  header: 'assay:header',
+} as const;
 
-export type AttestRelease = (recipient: Uint8Array, purpose: ReleasePurpose, context: Readonly<Record<string, string>>) => Promise<Uint8Array>;
+export type AttestRelease = (
+  recipient: Uint8Array,
+  purpose: ReleasePurpose,
+  context: Readonly<Record<string, string>>,
+) => Promise<Uint8Array>;
 
 export function attestRelease(ground: ReleaseGround): AttestRelease {
   const { hashing, platform } = ground;
   return async (recipient, purpose, context) => {
-    const named = (name: string): Uint8Array => fromHex(context[name] ?? fail('KEYRING_MISMATCH', `no ${name} in the release context`));
+    const named = (name: string): Uint8Array =>
+      fromHex(context[name] ?? fail('KEYRING_MISMATCH', `no ${name} in the release context`));
     const statement = Release.encode({
       purpose,
       backend: 'aws-kms',
@@ -45,6 +54,8 @@ export function attestRelease(ground: ReleaseGround): AttestRelease {
       bootId: ground.bootId,
       configDigest: ground.configDigest,
     });
-    return (await platform.quote({ binding: bind(hashing, DOMAINS.release, statement), challenge: null, recipient })).evidence;
+    return (
+      await platform.quote({ binding: bind(hashing, DOMAINS.release, statement), challenge: null, recipient })
+    ).evidence;
   };
 }

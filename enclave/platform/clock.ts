@@ -23,7 +23,12 @@ const TOLERANCE_MS = 5_000;
 /** Quartz and kvm-clock drift well under this; it is the bound that is sealed, not an estimate. */
 const DRIFT_PPM = 200;
 
-export function createClock(source: string, monotonicNs: () => bigint, first: Millis, roundTripMs: number): EnclaveClock {
+export function createClock(
+  source: string,
+  monotonicNs: () => bigint,
+  first: Millis,
+  roundTripMs: number,
+): EnclaveClock {
   let base = first;
   let taken = monotonicNs();
   let error = roundTripMs;
@@ -46,7 +51,10 @@ export function createClock(source: string, monotonicNs: () => bigint, first: Mi
     },
     requireAtLeast(floor: Millis): void {
       if (base + elapsedMs() + TOLERANCE_MS < floor) {
-        fail('CLOCK_BEFORE_LOG', `the hardware's time is ${Math.round(floor - base)} ms before the last logged decision`);
+        fail(
+          'CLOCK_BEFORE_LOG',
+          `the hardware's time is ${Math.round(floor - base)} ms before the last logged decision`,
+        );
       }
       last = Math.max(last, floor);
     },

@@ -12,6 +12,9 @@ const SIGNS: Readonly<Record<string, readonly string[]>> = {
 export function requireOnlyPlatform(wanted: 'nitro', exists: (path: string) => boolean = existsSync): void {
   const shown = Object.keys(SIGNS).filter((name) => SIGNS[name]?.some(exists));
   if (shown.length !== 1 || shown[0] !== wanted) {
-    fail('PLATFORM_AMBIGUOUS', `built for ${wanted}; the machine shows ${shown.length === 0 ? 'none' : shown.join(' and ')}`);
+    fail(
+      'PLATFORM_AMBIGUOUS',
+      `built for ${wanted}; the machine shows ${shown.length === 0 ? 'none' : shown.join(' and ')}`,
+    );
   }
 }

@@ -5,7 +5,12 @@
  */
 import { fail } from '../../src/base/errors.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { decodeNsmResponse, encodeNsmRequest, type NsmRequest, type NsmResponse } from '../../src/evidence/nsm.ts';
+import {
+  decodeNsmResponse,
+  encodeNsmRequest,
+  type NsmRequest,
+  type NsmResponse,
+} from '../../src/evidence/nsm.ts';
 import type { Platform, Quote, QuoteRequest } from './index.ts';
 
 /** One request at a time, as the driver serialises them anyway. */

@@ -42,7 +42,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'policy',
-    summary: 'builds, checks and signs policy bundles',
+    summary: 'builds, checks, signs and loads policy bundles',
     run: async (args, io) => (await import('./policy.ts')).run(args, io),
   },
   {

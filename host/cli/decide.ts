@@ -5,10 +5,10 @@ import { toHex } from '../../src/base/hex.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../../src/codec/json.ts';
 import { formatReceiptFile } from '../../src/log/files.ts';
 import { connect, type Decision, loadClientIdentity } from '../client/index.ts';
-import { parseTrustPolicy } from '../../verifier/index.ts';
-import { readFile, readInput } from './input.ts';
+import { readInput } from './input.ts';
 import type { Io } from './io.ts';
 import { type CommandLine, readCommandLine, readHex } from './options.ts';
+import { readTrustFile } from './trust-file.ts';
 
 export const DECIDE_HELP = `Usage: assay decide URL --trust FILE --key FILE (--tool NAME --args JSON | --snapshot FILE)
 
@@ -49,17 +49,34 @@ async function snapshotOf(line: CommandLine, io: Io): Promise<JsonValue> {
   const file = line.text('snapshot');
   if (file !== undefined) return parseJson(await readInput(file, io), { ...limits, path: 'snapshot' });
   const tool = line.text('tool') ?? fail('USAGE', 'assay decide: --tool or --snapshot is needed');
-  return { tool_call: { name: tool, args: parseJson(line.text('args') ?? '{}', { ...limits, path: '--args' }) } };
+  return {
+    tool_call: { name: tool, args: parseJson(line.text('args') ?? '{}', { ...limits, path: '--args' }) },
+  };
 }
 
 function secondsOf(text: string | undefined): number {
   const seconds = text === undefined ? 60 : Number(text);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.round(seconds * 1_000) : fail('USAGE', `assay decide: --valid-for: not a number of seconds: ${text}`);
+  return Number.isFinite(seconds) && seconds > 0
+    ? Math.round(seconds * 1_000)
+    : fail('USAGE', `assay decide: --valid-for: not a number of seconds: ${text}`);
 }
 
-function asJson({ decision, reason, rule, message, target, leaf, inputIdentity, enforcedIdentity }: Decision): JsonObject {
+function asJson({
+  decision,
+  reason,
+  rule,
+  message,
+  target,
+  leaf,
+  inputIdentity,
+  enforcedIdentity,
+}: Decision): JsonObject {
   return {
-    ...{ decision, reason, rule, message, target },
+    decision,
+    reason,
+    rule,
+    message,
+    target,
     index: leaf.index,
     epoch: leaf.epoch,
     action: leaf.action === null ? null : toHex(leaf.action),
@@ -76,7 +93,9 @@ function tell(decision: Decision, io: Io): void {
   if (decision.reason !== null) io.out(`reason   ${decision.reason}\n`);
   if (decision.message !== null) io.out(`message  ${decision.message}\n`);
   if (decision.target !== null) io.out(`target   ${JSON.stringify(decision.target)}\n`);
-  io.out(`leaf     ${decision.leaf.index}, epoch ${decision.leaf.epoch}, covered by a checkpoint with both signatures\n`);
+  io.out(
+    `leaf     ${decision.leaf.index}, epoch ${decision.leaf.epoch}, covered by a checkpoint with both signatures\n`,
+  );
 }
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
@@ -86,11 +105,20 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return 0;
   }
   const url = line.positionals[0] ?? fail('USAGE', 'assay decide: a URL is needed');
-  const trust = line.text('trust') ?? fail('USAGE', 'assay decide: --trust FILE is needed: nothing is asked of an enclave that is not verified');
+  const trust =
+    line.text('trust') ??
+    fail(
+      'USAGE',
+      'assay decide: --trust FILE is needed: nothing is asked of an enclave that is not verified',
+    );
   const key = line.text('key') ?? fail('USAGE', 'assay decide: --key FILE is needed');
   const snapshot = await snapshotOf(line, io);
   const [audience, nonce, output] = [line.text('audience'), line.text('nonce'), line.text('output')];
-  const client = await connect(url, { trust: parseTrustPolicy(readFile(trust)), identity: loadClientIdentity(key, { create: true }), now: io.now });
+  const client = await connect(url, {
+    trust: readTrustFile(trust),
+    identity: loadClientIdentity(key, { create: true }),
+    now: io.now,
+  });
   try {
     const decision = await client.decide({
       interventionPoint: line.text('point') ?? 'pre_tool_call',
@@ -100,7 +128,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       ...(nonce === undefined ? {} : { nonce: readHex('--nonce', nonce, 16, 64) }),
     });
     if (output !== undefined) {
-      writeFileSync(output, formatReceiptFile({ receipt: decision.receipt, attestation: client.attestation, seal: null }));
+      writeFileSync(
+        output,
+        formatReceiptFile({ receipt: decision.receipt, attestation: client.attestation, seal: null }),
+      );
     }
     if (line.flag('json')) io.out(`${JSON.stringify(asJson(decision))}\n`);
     else tell(decision, io);

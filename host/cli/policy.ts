@@ -17,6 +17,7 @@ import {
 } from '../../src/statement/order.ts';
 import { buildPolicyFolder, loadCedarModule, readAuthorityKey, writeAuthorityKey } from '../policy/index.ts';
 import type { Io } from './io.ts';
+import { load, LOAD_OPTIONS } from './policy-load.ts';
 import { type CommandLine, readCommandLine, readTime } from './options.ts';
 
 export const POLICY_HELP = `Usage: assay policy <action>
@@ -28,6 +29,8 @@ export const POLICY_HELP = `Usage: assay policy <action>
                          signs a new policy order; TIME is RFC 3339 or +DAYSd
   sign BUNDLE --key KEY --order ORDER -o ORDER
                          adds a signature to an order, after checking that it names this bundle
+  load URL --bundle FILE --order ORDER --trust FILE
+                         verifies the enclave and brings it a new policy; the enclave decides whether it counts
 
   --json                 prints one JSON object instead of text
 `;
@@ -58,6 +61,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       return keygen(readCommandLine('policy keygen', rest, COMMON, [0, 0]), io);
     case 'sign':
       return sign(readCommandLine('policy sign', rest, SIGN, [1, 1]), io);
+    case 'load':
+      return load(readCommandLine('policy load', rest, { ...COMMON, ...LOAD_OPTIONS }, [1, 1]), io);
     case '--help':
     case '-h':
       io.out(POLICY_HELP);

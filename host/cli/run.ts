@@ -6,7 +6,15 @@ import { writeFileSync } from 'node:fs';
 import { fail } from '../../src/base/errors.ts';
 import { parseTrustPolicy, type TrustPolicy } from '../../verifier/index.ts';
 import { connect } from '../client/index.ts';
-import { devHome, type DevHome, launchSystem, prepare, type Prepared, type System, type SystemOptions } from '../launch/index.ts';
+import {
+  devHome,
+  type DevHome,
+  launchSystem,
+  prepare,
+  type Prepared,
+  type System,
+  type SystemOptions,
+} from '../launch/index.ts';
 import { runStory } from '../story/index.ts';
 import { readFile } from './input.ts';
 import type { Io } from './io.ts';
@@ -35,7 +43,9 @@ const OPTIONS = {
 
 /** From the measurements that the build wrote, kept as a file so that other commands can name it. */
 function trustOf(home: DevHome): TrustPolicy {
-  const policy = buildTrustPolicy(readMeasurements(readFile(home.measurements), home.measurements), { anyService: false });
+  const policy = buildTrustPolicy(readMeasurements(readFile(home.measurements), home.measurements), {
+    anyService: false,
+  });
   writeFileSync(home.trust, `${JSON.stringify(policy, null, 2)}\n`);
   return parseTrustPolicy(readFile(home.trust));
 }
@@ -80,7 +90,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     io.out(RUN_HELP);
     return 0;
   }
-  if (line.text('platform') !== 'nitro-simulated') fail('USAGE', `assay run: --platform ${line.text('platform')}: only nitro-simulated runs on an ordinary machine`);
+  if (line.text('platform') !== 'nitro-simulated')
+    fail(
+      'USAGE',
+      `assay run: --platform ${line.text('platform')}: only nitro-simulated runs on an ordinary machine`,
+    );
   const home = devHome();
   const prepared = prepare(home, io.now());
   const trust = trustOf(home);
@@ -95,11 +109,17 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     faults: line.texts('fault'),
     onConsole: (text) => (json ? io.out(`${text}\n`) : undefined),
   };
-  if (!json) io.out('Starting the store, the simulated hardware with the enclave, and the relay (nothing here is real hardware) …\n');
+  if (!json)
+    io.out(
+      'Starting the store, the simulated hardware with the enclave, and the relay (nothing here is real hardware) …\n',
+    );
   const started = performance.now();
   const system = await launchSystem(options);
   try {
-    if (json) io.out(`${JSON.stringify({ event: 'ready', url: system.url, trust: home.trust, ms: Math.round(performance.now() - started) })}\n`);
+    if (json)
+      io.out(
+        `${JSON.stringify({ event: 'ready', url: system.url, trust: home.trust, ms: Math.round(performance.now() - started) })}\n`,
+      );
     else io.out(`Ready in ${((performance.now() - started) / 1_000).toFixed(1)} s.\n`);
     if (line.flag('story')) {
       await runStory({ io, system, options, trust, ...prepared });

@@ -5,9 +5,8 @@ import { Enclave } from '../../src/rpc/service.ts';
 import type { StatusResponse } from '../../src/rpc/messages.ts';
 import { connect, openChannel } from '../client/index.ts';
 import type { Io } from './io.ts';
-import { parseTrustPolicy } from '../../verifier/index.ts';
-import { readFile } from './input.ts';
 import { readCommandLine } from './options.ts';
+import { readTrustFile } from './trust-file.ts';
 
 export const STATUS_HELP = `Usage: assay status URL [--trust FILE] [--json]
 
@@ -18,7 +17,7 @@ Exit status: 0 serving, 1 not serving or not trusted, 2 usage.
 
 async function ask(url: string, trust: string | undefined, io: Io): Promise<StatusResponse> {
   if (trust !== undefined) {
-    const client = await connect(url, { trust: parseTrustPolicy(readFile(trust)), now: io.now });
+    const client = await connect(url, { trust: readTrustFile(trust), now: io.now });
     try {
       return await client.status();
     } finally {
@@ -33,7 +32,11 @@ async function ask(url: string, trust: string | undefined, io: Io): Promise<Stat
   }
 }
 
-const OPTIONS = { trust: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+const OPTIONS = {
+  trust: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const line = readCommandLine('status', args, OPTIONS, [0, 1]);
@@ -52,7 +55,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 function tell(status: StatusResponse, verified: boolean, io: Io): void {
   const rows: [string, string][] = [
     ['state', status.code === '' ? status.state : `${status.state} (${status.code})`],
-    ['origin', `${status.origin}${status.simulated ? ' (simulated hardware: proves nothing about a machine)' : ''}`],
+    [
+      'origin',
+      `${status.origin}${status.simulated ? ' (simulated hardware: proves nothing about a machine)' : ''}`,
+    ],
     ['epoch', String(status.epoch)],
     ['leaves', String(status.size)],
     ['seals', String(status.seals)],

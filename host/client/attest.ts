@@ -14,7 +14,11 @@ export interface Endpoint {
 }
 
 /** `fresh` asks for a quote that was made after this call and carries the challenge itself. */
-export async function askEvidence(channel: Channel, challenge: Uint8Array, fresh: boolean): Promise<Endpoint> {
+export async function askEvidence(
+  channel: Channel,
+  challenge: Uint8Array,
+  fresh: boolean,
+): Promise<Endpoint> {
   const answer = await channel.call(Enclave.Attest, { challenge, fresh });
   return {
     attestation: attestationFromWire(answer.attestation),
@@ -24,7 +28,11 @@ export async function askEvidence(channel: Channel, challenge: Uint8Array, fresh
   };
 }
 
-export async function attestEndpoint(url: string, challenge: Uint8Array, options?: Partial<ChannelOptions> & { fresh?: boolean }): Promise<Endpoint> {
+export async function attestEndpoint(
+  url: string,
+  challenge: Uint8Array,
+  options?: Partial<ChannelOptions> & { fresh?: boolean },
+): Promise<Endpoint> {
   const channel = await openChannel(url, { tls: {}, ...options });
   try {
     return await askEvidence(channel, challenge, options?.fresh ?? true);

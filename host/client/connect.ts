@@ -14,7 +14,13 @@ import type { Receipt } from '../../src/log/receipt.ts';
 import type { DecideResponse, Seal, StatusResponse } from '../../src/rpc/messages.ts';
 import { Enclave } from '../../src/rpc/service.ts';
 import type { Attestation } from '../../src/statement/attestation.ts';
-import { judgeAttestation, type TrustPolicy, type Verdict, type VerifiedService, verifyReceipt } from '../../verifier/index.ts';
+import {
+  judgeAttestation,
+  type TrustPolicy,
+  type Verdict,
+  type VerifiedService,
+  verifyReceipt,
+} from '../../verifier/index.ts';
 import { askEvidence } from './attest.ts';
 import { type Channel, openChannel } from './channel.ts';
 import type { ClientIdentity } from './identity.ts';
@@ -76,7 +82,11 @@ export interface AssayClient {
 
 const DEFAULT_VALID_FOR_MS = 60_000;
 
-async function verifyChannel(channel: Channel, options: ConnectOptions, now: () => Millis): Promise<Pick<AssayClient, 'verdict' | 'service' | 'attestation'>> {
+async function verifyChannel(
+  channel: Channel,
+  options: ConnectOptions,
+  now: () => Millis,
+): Promise<Pick<AssayClient, 'verdict' | 'service' | 'attestation'>> {
   const challenge = new Uint8Array(randomBytes(32));
   const fresh = options.fresh === true || options.trust.freshness.nonce === 'quote';
   const { attestation, proof, exporter, tlsSpkiHash } = await askEvidence(channel, challenge, fresh);
@@ -89,7 +99,9 @@ async function verifyChannel(channel: Channel, options: ConnectOptions, now: () 
     session: { proof, exporter, tlsSpkiHash },
   });
   if (verdict.verdict !== 'trusted' || service === null) {
-    throw failure ?? new AssayError(verdict.code ?? 'INTERNAL', `the service is ${verdict.verdict}, not trusted`);
+    throw (
+      failure ?? new AssayError(verdict.code ?? 'INTERNAL', `the service is ${verdict.verdict}, not trusted`)
+    );
   }
   return { verdict, service, attestation };
 }
@@ -142,7 +154,8 @@ function createClient(
   return {
     ...accepted,
     async decide(options) {
-      if (identity === undefined) return fail('PRINCIPAL_UNKNOWN', 'connect with an identity to ask for decisions');
+      if (identity === undefined)
+        return fail('PRINCIPAL_UNKNOWN', 'connect with an identity to ask for decisions');
       const nonce = options.nonce ?? new Uint8Array(randomBytes(16));
       const answer = await live().call(Enclave.Decide, {
         interventionPoint: options.interventionPoint,
@@ -163,7 +176,8 @@ function createClient(
         reason: answer.reason || null,
         rule: answer.rule || null,
         message: answer.message || null,
-        target: answer.target.length === 0 ? null : parseJson(answer.target, { maxBytes: 1_048_576, maxDepth: 64 }),
+        target:
+          answer.target.length === 0 ? null : parseJson(answer.target, { maxBytes: 1_048_576, maxDepth: 64 }),
         inputIdentity: answer.inputIdentity,
         enforcedIdentity: answer.enforcedIdentity,
         leaf,
@@ -181,7 +195,8 @@ function createClient(
       return receipt;
     },
     checkpoint: async () => (await live().call(Enclave.GetCheckpoint, {})).note,
-    seal: async (challenge) => live().call(Enclave.GetSeal, { number: null, challenge: challenge ?? new Uint8Array(0) }),
+    seal: async (challenge) =>
+      live().call(Enclave.GetSeal, { number: null, challenge: challenge ?? new Uint8Array(0) }),
     status: async () => live().call(Enclave.Status, {}),
     close: () => channel.close(),
   };

@@ -52,7 +52,9 @@ export function loadClientIdentity(path: string, options: { create: boolean }): 
   try {
     return identityOf(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new AssayError('CLIENT_KEY_INVALID', `${path}: not a readable P-256 key in PKCS#8 PEM`, { cause: error });
+    throw new AssayError('CLIENT_KEY_INVALID', `${path}: not a readable P-256 key in PKCS#8 PEM`, {
+      cause: error,
+    });
   }
 }
 

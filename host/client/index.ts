@@ -5,6 +5,12 @@
  */
 export { attestEndpoint, type Endpoint } from './attest.ts';
 export { type Channel, openChannel } from './channel.ts';
-export { type AssayClient, connect, type ConnectOptions, type DecideOptions, type Decision } from './connect.ts';
+export {
+  type AssayClient,
+  connect,
+  type ConnectOptions,
+  type DecideOptions,
+  type Decision,
+} from './connect.ts';
 export { type ClientIdentity, createClientIdentity, loadClientIdentity } from './identity.ts';
 export { type Gate, type GateOptions, type PresentedCall, requireDecision } from './gate.ts';

@@ -16,7 +16,9 @@ import { CHECKOUT, homePaths } from './home.ts';
 const home = homePaths();
 mkdirSync(home.folder, { recursive: true, mode: 0o700 });
 mkdirSync(dirname(home.image), { recursive: true });
-const authority = existsSync(home.authorityKey) ? readAuthorityKey(home.authorityKey) : writeAuthorityKey(home.authorityKey);
+const authority = existsSync(home.authorityKey)
+  ? readAuthorityKey(home.authorityKey)
+  : writeAuthorityKey(home.authorityKey);
 const hardware = await hardwareIdentity(home.simulator);
 const config = developmentConfig(hardware, authority.publicKey);
 const node = new Uint8Array(readFileSync(process.execPath));
@@ -36,4 +38,6 @@ writeFileSync(
     SimulatedRootSpkiSha256: toHex(hardware.rootSpkiSha256),
   }),
 );
-process.stdout.write(`${home.image}: ${(image.length / 1_048_576).toFixed(1)} MB, PCR0 ${toHex(measured.pcr0).slice(0, 16)}…\n`);
+process.stdout.write(
+  `${home.image}: ${(image.length / 1_048_576).toFixed(1)} MB, PCR0 ${toHex(measured.pcr0).slice(0, 16)}…\n`,
+);

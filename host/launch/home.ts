@@ -53,6 +53,7 @@ export function homePaths(): DevHome {
 /** Throws NOT_BUILT when `make build` has not run. */
 export function devHome(): DevHome {
   const home = homePaths();
-  if (!existsSync(home.image) || !existsSync(home.measurements)) fail('NOT_BUILT', `${home.image} is absent; run 'make build'`);
+  if (!existsSync(home.image) || !existsSync(home.measurements))
+    fail('NOT_BUILT', `${home.image} is absent; run 'make build'`);
   return home;
 }

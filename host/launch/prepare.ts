@@ -10,7 +10,14 @@ import { nodeCrypto } from '../../native/index.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { encodeBundle, parseBundle } from '../../src/policy/index.ts';
 import { formatOrderFile } from '../../src/statement/order-file.ts';
-import { encodeGenesisOrder, encodePolicyOrder, encodeSignedOrder, type OrderKind, orderMessage, type SignedOrder } from '../../src/statement/order.ts';
+import {
+  encodeGenesisOrder,
+  encodePolicyOrder,
+  encodeSignedOrder,
+  type OrderKind,
+  orderMessage,
+  type SignedOrder,
+} from '../../src/statement/order.ts';
 import { type ClientIdentity, loadClientIdentity } from '../client/index.ts';
 import { type AuthorityKey, buildPolicyFolder, readAuthorityKey } from '../policy/index.ts';
 import { ORIGIN } from './config.ts';
@@ -32,7 +39,12 @@ const SAMPLE: string = fileURLToPath(new URL('../cli/sample', import.meta.url));
 
 /** Signs an order with one authority key. */
 export function signOrder(authority: AuthorityKey, kind: OrderKind, order: Uint8Array): SignedOrder {
-  return { order, signatures: [{ key: authority.publicKey, signature: authority.sign(orderMessage(nodeCrypto, kind, order)) }] };
+  return {
+    order,
+    signatures: [
+      { key: authority.publicKey, signature: authority.sign(orderMessage(nodeCrypto, kind, order)) },
+    ],
+  };
 }
 
 /** Kept, so that a second run presents the same order and not another one of the same version. */
@@ -52,7 +64,12 @@ function sampleBundle(identity: ClientIdentity): Uint8Array {
 
 /** A genesis order that is good for a day: long enough for a first start, too short to lie about. */
 export function genesisOrder(authority: AuthorityKey, now: number): Uint8Array {
-  const order = { origin: ORIGIN, keyringId: null, notAfter: now + DAY_MS, nonce: new Uint8Array(randomBytes(32)) };
+  const order = {
+    origin: ORIGIN,
+    keyringId: null,
+    notAfter: now + DAY_MS,
+    nonce: new Uint8Array(randomBytes(32)),
+  };
   return encodeSignedOrder(signOrder(authority, 'genesis', encodeGenesisOrder(order)));
 }
 

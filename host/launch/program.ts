@@ -11,7 +11,11 @@ export interface Program {
   /** The ready line. */
   readonly ready: Readonly<Record<string, unknown>>;
   /** Resolves when the process is gone, with its last words. */
-  readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null; readonly stderr: string }>;
+  readonly ended: Promise<{
+    readonly status: number | null;
+    readonly signal: string | null;
+    readonly stderr: string;
+  }>;
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -31,9 +35,9 @@ function pathOf(program: string): string {
 /** A program that refuses says `CODE: message` last on stderr; that becomes the error. */
 function refusal(name: string, stderr: string): AssayError {
   const line = stderr.trim().split('\n').at(-1) ?? '';
-  const match = /\b([A-Z][A-Z0-9_]{3,}): (.*)$/.exec(line);
-  const code = match?.[1];
-  if (code !== undefined && Object.hasOwn(CODES, code)) return new AssayError(code as Code, (match?.[2] as string).slice(0, 400));
+  const [, code, message] = /\b([A-Z][A-Z0-9_]{3,}): (.*)$/.exec(line) ?? [];
+  if (code !== undefined && message !== undefined && Object.hasOwn(CODES, code))
+    return new AssayError(code as Code, message.slice(0, 400));
   return new AssayError('PROGRAM_FAILED', `${name} ended before it was ready: ${line.slice(0, 400)}`);
 }
 
@@ -42,8 +46,16 @@ export interface StartOptions {
   readonly onLine?: (line: string) => void;
 }
 
-export async function startProgram(name: string, program: string, args: readonly string[], options: StartOptions = {}): Promise<Program> {
-  const child = spawn(process.execPath, ['--no-warnings', pathOf(program), ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: false });
+export async function startProgram(
+  name: string,
+  program: string,
+  args: readonly string[],
+  options: StartOptions = {},
+): Promise<Program> {
+  const child = spawn(process.execPath, ['--no-warnings', pathOf(program), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: false,
+  });
   running.add(child);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -62,7 +74,9 @@ export async function startProgram(name: string, program: string, args: readonly
       child.kill('SIGKILL');
       reject(new AssayError('PROGRAM_FAILED', `${name} was not ready within ${READY_MS} ms`));
     }, READY_MS);
-    child.once('error', (cause) => reject(new AssayError('PROGRAM_FAILED', `${name} cannot be started`, { cause })));
+    child.once('error', (cause) =>
+      reject(new AssayError('PROGRAM_FAILED', `${name} cannot be started`, { cause })),
+    );
     void ended.then(({ stderr: last }) => reject(refusal(name, last)));
     lines.on('line', (line) => {
       const parsed = parseLine(line);

@@ -44,7 +44,12 @@ const STORE_PORT = 5001;
 
 function hardwareArguments(options: SystemOptions, vm: string): string[] {
   return [
-    ...['--state', options.simulator, '--image', options.image, '--vm', vm],
+    '--state',
+    options.simulator,
+    '--image',
+    options.image,
+    '--vm',
+    vm,
     ...(options.faults ?? []).flatMap((fault) => ['--fault', fault]),
     ...(options.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${options.clockOffsetMs}`]),
     ...(options.keyPolicy === undefined ? [] : ['--key-policy', options.keyPolicy]),
@@ -73,12 +78,32 @@ export async function launchSystem(options: SystemOptions): Promise<System> {
     // The operator's side of a birth: read only by an enclave that finds no keyring.
     mkdirSync(options.store, { recursive: true, mode: 0o700 });
     writeFileSync(join(options.store, 'genesis'), options.genesis);
-    const store = await start('store', 'host/store/main.js', ['--dir', options.store, '--listen', `unix:${join(vm, 'vsock', `host.${STORE_PORT}`)}`]);
-    const hardware = await start('simulated hardware', 'host/simulator/main.js', hardwareArguments(options, vm), {
-      ...(options.onConsole === undefined ? {} : { onLine: options.onConsole }),
-    });
-    const relay = await start('relay', 'host/relay/main.js', ['--listen', options.listen ?? '127.0.0.1:0', '--to', `unix:${socket}`]);
-    return { url: `assay://${String(relay.ready['address']).replace(/^[a-z]+:\/\//, '')}`, socket, store, hardware, relay, stop };
+    const store = await start('store', 'host/store/main.js', [
+      '--dir',
+      options.store,
+      '--listen',
+      `unix:${join(vm, 'vsock', `host.${STORE_PORT}`)}`,
+    ]);
+    const hardware = await start(
+      'simulated hardware',
+      'host/simulator/main.js',
+      hardwareArguments(options, vm),
+      options.onConsole === undefined ? {} : { onLine: options.onConsole },
+    );
+    const relay = await start('relay', 'host/relay/main.js', [
+      '--listen',
+      options.listen ?? '127.0.0.1:0',
+      '--to',
+      `unix:${socket}`,
+    ]);
+    return {
+      url: `assay://${String(relay.ready['address']).replace(/^[a-z]+:\/\//, '')}`,
+      socket,
+      store,
+      hardware,
+      relay,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

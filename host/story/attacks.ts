@@ -44,17 +44,28 @@ async function attackCode(scene: Scene, folder: string): Promise<void> {
   const image = patchedImage(options.image, folder);
   const store = join(folder, 'patched-store');
   const genesis = options.genesis;
-  await teller.refused('one byte of the enclave patched: the custodian gives it no key', ['KEY_RELEASE_DENIED'], () =>
-    withSystem({ ...options, image, store, genesis }, async () => undefined),
+  await teller.refused(
+    'one byte of the enclave patched: the custodian gives it no key',
+    ['KEY_RELEASE_DENIED'],
+    () => withSystem({ ...options, image, store, genesis }, async () => undefined),
   );
-  await teller.refused('the same with a custodian who colludes: the client sees another measurement', ['NITRO_PCR_MISMATCH'], () =>
-    withSystem({ ...options, image, store, genesis, custodianColludes: true }, async ({ url }) => (await connect(url, { trust })).close()),
+  await teller.refused(
+    'the same with a custodian who colludes: the client sees another measurement',
+    ['NITRO_PCR_MISMATCH'],
+    () =>
+      withSystem({ ...options, image, store, genesis, custodianColludes: true }, async ({ url }) =>
+        (await connect(url, { trust })).close(),
+      ),
   );
-  await teller.refused('the keyring swapped for the one of the patched enclave', ['KEYRING_BIRTH'], async () => {
-    const swapped = copyOf(options.store, join(folder, 'store-2'));
-    cpSync(keyringPath(store), keyringPath(swapped));
-    await withSystem({ ...options, store: swapped, custodianColludes: true }, async () => undefined);
-  });
+  await teller.refused(
+    'the keyring swapped for the one of the patched enclave',
+    ['KEYRING_BIRTH'],
+    async () => {
+      const swapped = copyOf(options.store, join(folder, 'store-2'));
+      cpSync(keyringPath(store), keyringPath(swapped));
+      await withSystem({ ...options, store: swapped, custodianColludes: true }, async () => undefined);
+    },
+  );
 }
 
 function keyringPath(store: string): string {
@@ -73,17 +84,34 @@ async function attackReceipts(scene: Scene): Promise<void> {
     if (code !== null) throw new AssayError(code as Code, 'refused by the tool');
   };
   const denied = decided.find(({ decision }) => decision.decision === 'deny');
-  const allowed = decided.find(({ decision, call }) => decision.decision === 'allow' && call.tool === 'refund');
-  if (denied === undefined || allowed === undefined) return fail('STORY_BROKEN', 'the sample calls lack a deny or a refund');
+  const allowed = decided.find(
+    ({ decision, call }) => decision.decision === 'allow' && call.tool === 'refund',
+  );
+  if (denied === undefined || allowed === undefined)
+    return fail('STORY_BROKEN', 'the sample calls lack a deny or a refund');
   const shown = { tool: denied.call.tool, arguments: denied.arguments, nonce: denied.nonce };
-  await teller.refused(`deny turned into allow in the receipt of ${denied.call.tool}`, ['INCLUSION_INVALID'], () =>
-    refusedBy({ ...shown, receipt: formatReceipt(flipToAllow(denied.decision.receipt)) }),
+  await teller.refused(
+    `deny turned into allow in the receipt of ${denied.call.tool}`,
+    ['INCLUSION_INVALID'],
+    () => refusedBy({ ...shown, receipt: formatReceipt(flipToAllow(denied.decision.receipt)) }),
   );
-  await teller.refused('a log of the attacker\'s own, with keys of his own under the right names', ['NOTE_UNSIGNED', 'NOT_HARDWARE_BOUND'], () =>
-    refusedBy({ ...shown, receipt: formatReceipt(forgeLog(denied.decision.receipt, scene.client.service)) }),
+  await teller.refused(
+    "a log of the attacker's own, with keys of his own under the right names",
+    ['NOTE_UNSIGNED', 'NOT_HARDWARE_BOUND'],
+    () =>
+      refusedBy({
+        ...shown,
+        receipt: formatReceipt(forgeLog(denied.decision.receipt, scene.client.service)),
+      }),
   );
-  const spent = { tool: allowed.call.tool, nonce: allowed.nonce, receipt: formatReceipt(allowed.decision.receipt) };
-  await teller.refused('a receipt used a second time at the tool', ['RECEIPT_REPLAYED'], () => refusedBy({ ...spent, arguments: allowed.arguments }));
+  const spent = {
+    tool: allowed.call.tool,
+    nonce: allowed.nonce,
+    receipt: formatReceipt(allowed.decision.receipt),
+  };
+  await teller.refused('a receipt used a second time at the tool', ['RECEIPT_REPLAYED'], () =>
+    refusedBy({ ...spent, arguments: allowed.arguments }),
+  );
   await teller.refused('the same receipt for a larger refund', ['RECEIPT_ACTION_MISMATCH'], () =>
     refusedBy({ ...spent, arguments: { order: 'A-17', amount_cents: 999_999 } }),
   );
@@ -94,8 +122,10 @@ async function attackSession(scene: Scene): Promise<void> {
   const { hostname, port } = new URL(system.url.replace(/^assay:/, 'http:'));
   const mitm = await openMitm({ host: hostname, port: Number(port) });
   try {
-    await teller.refused('genuine evidence relayed into the attacker\'s TLS session', ['SESSION_MISMATCH'], async () =>
-      (await connect(mitm.url, { trust, identity })).close(),
+    await teller.refused(
+      "genuine evidence relayed into the attacker's TLS session",
+      ['SESSION_MISMATCH'],
+      async () => (await connect(mitm.url, { trust, identity })).close(),
     );
   } finally {
     await mitm.close();
@@ -104,9 +134,14 @@ async function attackSession(scene: Scene): Promise<void> {
 
 async function attackTime(scene: Scene, folder: string): Promise<void> {
   const { teller, options, client } = scene;
-  await teller.refused('the policy order replayed', ['ORDER_OUT_OF_SEQUENCE'], () => client.loadPolicy(scene.order, scene.bundle));
+  await teller.refused('the policy order replayed', ['ORDER_OUT_OF_SEQUENCE'], () =>
+    client.loadPolicy(scene.order, scene.bundle),
+  );
   await teller.refused('the machine restarted with its clock an hour back', ['CLOCK_BEFORE_LOG'], () =>
-    withSystem({ ...options, store: copyOf(options.store, join(folder, 'store-3')), clockOffsetMs: -HOUR_MS }, async () => undefined),
+    withSystem(
+      { ...options, store: copyOf(options.store, join(folder, 'store-3')), clockOffsetMs: -HOUR_MS },
+      async () => undefined,
+    ),
   );
 }
 

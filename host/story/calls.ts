@@ -13,7 +13,11 @@ export const SAMPLE_CALLS: readonly SampleCall[] = [
   { tool: 'list_products', arguments: { page: 1 }, decision: 'allow' },
   { tool: 'refund', arguments: { order: 'A-17', amount_cents: 1_999 }, decision: 'allow' },
   { tool: 'refund', arguments: { order: 'A-18', amount_cents: 250_000 }, decision: 'escalate' },
-  { tool: 'send_email', arguments: { to: 'c-117', body: 'Your card 4111 1111 1111 1111 was charged.' }, decision: 'transform' },
+  {
+    tool: 'send_email',
+    arguments: { to: 'c-117', body: 'Your card 4111 1111 1111 1111 was charged.' },
+    decision: 'transform',
+  },
   { tool: 'delete_customer', arguments: { customer: 'c-117' }, decision: 'deny' },
   { tool: 'wire_money', arguments: { iban: 'DE00', amount_cents: 1 }, decision: 'deny' },
 ];

@@ -1,6 +1,14 @@
 /** Receipts as an attacker would make them: with everything that he can reach, and nothing that he cannot. */
 import { generateSigner, nodeCrypto } from '../../native/index.ts';
-import { decodeLeaf, encodeLeaf, epochKeyName, leafHash, noteSigner, type Receipt, signCheckpoint } from '../../src/log/index.ts';
+import {
+  decodeLeaf,
+  encodeLeaf,
+  epochKeyName,
+  leafHash,
+  noteSigner,
+  type Receipt,
+  signCheckpoint,
+} from '../../src/log/index.ts';
 import type { VerifiedService } from '../../verifier/index.ts';
 
 function allowed(leaf: Uint8Array): Uint8Array {

@@ -14,7 +14,11 @@ const PAUSE_MS = 50;
 
 /** The receipts that this client holds, as files that an auditor is given. */
 export function heldReceipts({ decided, client }: Pick<Scene, 'decided' | 'client'>): ReceiptFile[] {
-  return decided.map(({ decision }) => ({ receipt: decision.receipt, attestation: client.attestation, seal: null }));
+  return decided.map(({ decision }) => ({
+    receipt: decision.receipt,
+    attestation: client.attestation,
+    seal: null,
+  }));
 }
 
 /** A copy of the log that covers at least `size` leaves; tiles follow the decisions by a moment. */
@@ -34,9 +38,19 @@ export async function sealNow(client: AssayClient): Promise<void> {
   await client.seal(new Uint8Array(nodeCrypto.sha256(client.service.bootId)));
 }
 
-export async function auditCopy(scene: Pick<Scene, 'trust'>, folder: string, receipts: readonly ReceiptFile[]): Promise<AuditReport> {
-  const report = await auditBundle(folderReader(folder), { trust: scene.trust, crypto: nodeCrypto, now: Date.now(), receipts });
-  if (report.verdict === 'rejected' && report.code !== null) throw new AssayError(report.code, report.findings[0]?.message ?? 'rejected');
+export async function auditCopy(
+  scene: Pick<Scene, 'trust'>,
+  folder: string,
+  receipts: readonly ReceiptFile[],
+): Promise<AuditReport> {
+  const report = await auditBundle(folderReader(folder), {
+    trust: scene.trust,
+    crypto: nodeCrypto,
+    now: Date.now(),
+    receipts,
+  });
+  if (report.verdict === 'rejected' && report.code !== null)
+    throw new AssayError(report.code, report.findings[0]?.message ?? 'rejected');
   return report;
 }
 
@@ -75,5 +89,7 @@ export async function attackLog(scene: Scene, folder: string, earlier: string): 
     flipDecision(copy);
     await auditCopy(scene, copy, []);
   });
-  await teller.refused('the log truncated to before the decisions', ['LOG_TRUNCATED'], () => auditCopy(scene, earlier, receipts));
+  await teller.refused('the log truncated to before the decisions', ['LOG_TRUNCATED'], () =>
+    auditCopy(scene, earlier, receipts),
+  );
 }

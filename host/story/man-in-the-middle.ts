@@ -15,9 +15,21 @@ export interface Mitm {
 export async function openMitm(target: { host: string; port: number }): Promise<Mitm> {
   const own = createClientIdentity();
   const server = createServer(
-    { key: own.key, cert: own.cert, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, ALPNCallback: ({ protocols }) => protocols[0] },
+    {
+      key: own.key,
+      cert: own.cert,
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNCallback: ({ protocols }) => protocols[0],
+    },
     (victim) => {
-      const genuine = connectTls({ socket: connectNet(target), rejectUnauthorized: false, ALPNProtocols: ['assay/1'], minVersion: 'TLSv1.3' });
+      const genuine = connectTls({
+        socket: connectNet(target),
+        rejectUnauthorized: false,
+        ALPNProtocols: ['assay/1'],
+        minVersion: 'TLSv1.3',
+      });
       for (const socket of [victim, genuine]) socket.on('error', () => socket.destroy());
       victim.pipe(genuine).pipe(victim);
     },

@@ -34,7 +34,8 @@ async function bodyOf(request: IncomingMessage): Promise<JsonObject> {
     chunks.push(chunk);
   }
   const value = parseJson(new Uint8Array(Buffer.concat(chunks)), { maxBytes: MAX_BODY, maxDepth: 32 });
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new AssayError('REQUEST_INVALID', 'the body is not an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AssayError('REQUEST_INVALID', 'the body is not an object');
   return value as JsonObject;
 }
 
@@ -48,7 +49,10 @@ function textField(body: JsonObject, name: string): string {
 function callerOf(socket: TLSSocket): Uint8Array {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) throw new AssayError('PRINCIPAL_UNKNOWN', 'no client certificate');
-  const spki = createPublicKey(certificate.publicKey.export({ type: 'spki', format: 'pem' })).export({ type: 'spki', format: 'der' });
+  const spki = createPublicKey(certificate.publicKey.export({ type: 'spki', format: 'pem' })).export({
+    type: 'spki',
+    format: 'der',
+  });
   return new Uint8Array(createHash('sha256').update(spki).digest());
 }
 
@@ -57,7 +61,13 @@ export async function openShop(service: VerifiedService, now: () => number): Pro
   const gate = requireDecision({ service, audience, level: 0, now });
   const acted: { tool: string; arguments: JsonValue }[] = [];
   const own = createClientIdentity();
-  const server: Server = createServer({ key: own.key, cert: own.cert, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+  const server: Server = createServer({
+    key: own.key,
+    cert: own.cert,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.3',
+  });
   server.on('request', (request, response) => {
     void (async () => {
       try {
@@ -73,7 +83,9 @@ export async function openShop(service: VerifiedService, now: () => number): Pro
         acted.push({ tool, arguments: admitted });
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ done: tool }));
       } catch (error) {
-        response.writeHead(403, { 'content-type': 'application/json' }).end(JSON.stringify({ code: codeOf(error) }));
+        response
+          .writeHead(403, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ code: codeOf(error) }));
       }
     })();
   });

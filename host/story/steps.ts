@@ -18,11 +18,14 @@ const WIDTH = 30;
 export function createTeller(io: Io): Teller {
   const broken: string[] = [];
   let step = 0;
-  const colour = (style: 'green' | 'red' | 'bold' | 'dim', text: string): string => (io.isTty ? styleText(style, text) : text);
+  const colour = (style: 'green' | 'red' | 'bold' | 'dim', text: string): string =>
+    io.isTty ? styleText(style, text) : text;
 
   function line(ok: boolean, result: string, text: string): void {
     if (!ok) broken.push(`${result}: ${text}`);
-    io.out(`   ${colour(ok ? 'green' : 'red', result.padEnd(WIDTH))} ${text}${ok ? '' : '   <- NOT AS IT MUST BE'}\n`);
+    io.out(
+      `   ${colour(ok ? 'green' : 'red', result.padEnd(WIDTH))} ${text}${ok ? '' : '   <- NOT AS IT MUST BE'}\n`,
+    );
   }
 
   return {

@@ -68,7 +68,11 @@ async function decideCalls(client: AssayClient, audience: string, teller: Teller
     });
     const ms = (performance.now() - started).toFixed(1);
     const why = decision.rule ?? decision.reason ?? '';
-    teller.line(decision.decision === call.decision, decision.decision.toUpperCase(), `${call.tool} ${JSON.stringify(call.arguments)}  ${why}  ${ms} ms, leaf ${decision.leaf.index}`);
+    teller.line(
+      decision.decision === call.decision,
+      decision.decision.toUpperCase(),
+      `${call.tool} ${JSON.stringify(call.arguments)}  ${why}  ${ms} ms, leaf ${decision.leaf.index}`,
+    );
     out.push({ call, decision, nonce, arguments: decision.target ?? call.arguments });
   }
   return out;
@@ -86,13 +90,24 @@ export async function present(shop: Shop, identity: ClientIdentity, call: Presen
   const body = JSON.stringify({ arguments: call.arguments, nonce: toHex(call.nonce), receipt: call.receipt });
   return new Promise((resolve, reject) => {
     const asked = request(
-      { host: '127.0.0.1', port: shop.port, path: `/tools/${call.tool}`, method: 'POST', key: identity.key, cert: identity.cert, rejectUnauthorized: false, agent: false },
+      {
+        host: '127.0.0.1',
+        port: shop.port,
+        path: `/tools/${call.tool}`,
+        method: 'POST',
+        key: identity.key,
+        cert: identity.cert,
+        rejectUnauthorized: false,
+        agent: false,
+      },
       (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => {
           text += part;
         });
-        response.on('end', () => resolve(response.statusCode === 200 ? null : String((JSON.parse(text) as { code: string }).code)));
+        response.on('end', () =>
+          resolve(response.statusCode === 200 ? null : String((JSON.parse(text) as { code: string }).code)),
+        );
       },
     );
     asked.on('error', reject).end(body);
@@ -101,7 +116,12 @@ export async function present(shop: Shop, identity: ClientIdentity, call: Presen
 
 async function gateCalls(scene: Scene): Promise<void> {
   for (const { call, decision, nonce, arguments: args } of scene.decided) {
-    const refused = await present(scene.shop, scene.identity, { tool: call.tool, arguments: args, nonce, receipt: formatReceipt(decision.receipt) });
+    const refused = await present(scene.shop, scene.identity, {
+      tool: call.tool,
+      arguments: args,
+      nonce,
+      receipt: formatReceipt(decision.receipt),
+    });
     const may = decision.decision === 'allow' || decision.decision === 'transform';
     scene.teller.line((refused === null) === may, refused ?? 'DONE', `${call.tool} ${JSON.stringify(args)}`);
   }
@@ -112,21 +132,34 @@ async function verifyOffline(scene: Scene): Promise<void> {
   let started = performance.now();
   const elapsed = (): string => `${(performance.now() - started).toFixed(0)} ms`;
   for (const { decision } of decided) await verifyReceipt(decision.receipt, client.service, nodeCrypto);
-  teller.line(true, 'VERIFIED', `${decided.length} receipts against the attested keys, without the enclave, in ${elapsed()}`);
+  teller.line(
+    true,
+    'VERIFIED',
+    `${decided.length} receipts against the attested keys, without the enclave, in ${elapsed()}`,
+  );
   await sealNow(client);
   const size = (await client.status()).size;
   const copy = await copyLog(options.store, join(scratch, 'audit'), size);
   started = performance.now();
   const report = await auditCopy(scene, copy, heldReceipts(scene));
   const { seals, grades } = report;
-  teller.line(report.verdict === 'trusted', report.verdict.toUpperCase(), `${report.size} leaves, ${seals.quoted} of ${seals.count} seals with evidence, ${report.receipts} receipts agree, audited in ${elapsed()}`);
+  teller.line(
+    report.verdict === 'trusted',
+    report.verdict.toUpperCase(),
+    `${report.size} leaves, ${seals.quoted} of ${seals.count} seals with evidence, ${report.receipts} receipts agree, audited in ${elapsed()}`,
+  );
   teller.note(`grades: ${grades.join(', ')}`);
 }
 
 function tellVerdict(client: AssayClient, teller: Teller): void {
   const { verdict, service } = client;
-  teller.line(verdict.verdict === 'trusted', verdict.verdict.toUpperCase(), `${service.origin}, epoch ${service.epoch}, ${verdict.checks.filter(({ status }) => status === 'pass').length} checks passed`);
-  for (const { name, clause } of verdict.checks.filter(({ status }) => status === 'pass').slice(0, 4)) teller.note(`pass  ${name}: ${clause}`);
+  teller.line(
+    verdict.verdict === 'trusted',
+    verdict.verdict.toUpperCase(),
+    `${service.origin}, epoch ${service.epoch}, ${verdict.checks.filter(({ status }) => status === 'pass').length} checks passed`,
+  );
+  for (const { name, clause } of verdict.checks.filter(({ status }) => status === 'pass').slice(0, 4))
+    teller.note(`pass  ${name}: ${clause}`);
   teller.note(`… all of them: assay verify URL --trust FILE`);
   if (verdict.waived.length > 0) teller.note(`waived by the trust policy: ${verdict.waived.join(', ')}`);
 }
@@ -139,7 +172,8 @@ export async function runStory(options: StoryOptions): Promise<void> {
   tellVerdict(client, teller);
   await client.loadPolicy(options.order, options.bundle).catch((error: unknown) => {
     // A second run finds its policy in force already.
-    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ORDER_OUT_OF_SEQUENCE') throw error;
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ORDER_OUT_OF_SEQUENCE')
+      throw error;
   });
   const shop = await openShop(client.service, Date.now);
   const scratch = mkdtempSync(join(tmpdir(), 'assay-story-'));

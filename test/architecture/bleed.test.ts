@@ -10,7 +10,11 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from '../support/tree.ts';
 
 const PLATFORMS = ['nitro', 'tdx', 'snp', 'nvidia', 'azure'];
-const SUBPATHS: readonly { readonly entry: string; readonly platforms: readonly string[]; readonly packages: readonly string[] }[] = [
+const SUBPATHS: readonly {
+  readonly entry: string;
+  readonly platforms: readonly string[];
+  readonly packages: readonly string[];
+}[] = [
   { entry: 'verifier/index.ts', platforms: PLATFORMS, packages: ['@noble/hashes', '@noble/curves'] },
   ...PLATFORMS.filter((name) => existsSync(join(ROOT, `verifier/${name}.ts`))).map((name) => ({
     entry: `verifier/${name}.ts`,
@@ -23,10 +27,12 @@ const SUBPATHS: readonly { readonly entry: string; readonly platforms: readonly 
 
 /** ECMAScript and the web platform parts that browsers and Node share. */
 const GLOBALS = new Set(
-  ('Array ArrayBuffer Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date Error Float64Array Infinity Int32Array JSON Map ' +
+  (
+    'Array ArrayBuffer Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date Error Float64Array Infinity Int32Array JSON Map ' +
     'Math NaN Number Object Promise RangeError ReferenceError Reflect RegExp Set SharedArrayBuffer String Symbol SyntaxError TypeError Uint16Array ' +
     'Uint32Array Uint8Array WeakMap WeakRef WeakSet FinalizationRegistry globalThis undefined arguments isNaN parseInt ' +
-    'TextDecoder TextEncoder URL WebAssembly crypto console fetch Request Response').split(' '),
+    'TextDecoder TextEncoder URL WebAssembly crypto console fetch Request Response'
+  ).split(' '),
 );
 
 async function bundle(entry: string): Promise<{ text: string; inputs: string[] }> {
@@ -52,7 +58,8 @@ function freeGlobals(text: string): string[] {
   const declare = (pattern: any): void => {
     if (pattern === null || pattern === undefined) return;
     if (pattern.type === 'Identifier') declared.add(pattern.name);
-    else if (pattern.type === 'ObjectPattern') for (const property of pattern.properties) declare(property.value ?? property.argument);
+    else if (pattern.type === 'ObjectPattern')
+      for (const property of pattern.properties) declare(property.value ?? property.argument);
     else if (pattern.type === 'ArrayPattern') pattern.elements.forEach(declare);
     else if (pattern.type === 'AssignmentPattern') declare(pattern.left);
     else if (pattern.type === 'RestElement') declare(pattern.argument);
@@ -93,8 +100,21 @@ describe('bleed', () => {
       expect(/['"]node:/.test(text)).toBe(false);
       expect(freeGlobals(text)).toEqual([]);
       const foreign = PLATFORMS.filter((name) => !platforms.includes(name));
-      expect(inputs.filter((path) => foreign.some((name) => new RegExp(`(evidence|verifier)/${name}[./-]`).test(path)))).toEqual([]);
-      const used = new Set(inputs.filter((path) => path.startsWith('node_modules/')).map((path) => path.split('/').slice(1, path.startsWith('node_modules/@') ? 3 : 2).join('/')));
+      expect(
+        inputs.filter((path) =>
+          foreign.some((name) => new RegExp(`(evidence|verifier)/${name}[./-]`).test(path)),
+        ),
+      ).toEqual([]);
+      const used = new Set(
+        inputs
+          .filter((path) => path.startsWith('node_modules/'))
+          .map((path) =>
+            path
+              .split('/')
+              .slice(1, path.startsWith('node_modules/@') ? 3 : 2)
+              .join('/'),
+          ),
+      );
       expect([...used].filter((name) => !packages.includes(name))).toEqual([]);
     });
   }

@@ -12,11 +12,17 @@ const raised = sources('src', 'native', 'enclave', 'verifier', 'host', 'images')
   .map(readSource)
   .concat(addonSources())
   .join('\n');
-const provoked = sources('test').filter((path) => path !== 'test/architecture/errors.test.ts').map(readSource).concat(vectorTexts()).join('\n');
+const provoked = sources('test')
+  .filter((path) => path !== 'test/architecture/errors.test.ts')
+  .map(readSource)
+  .concat(vectorTexts())
+  .join('\n');
 
 function addonSources(): string[] {
   const folder = join(ROOT, 'native/addon');
-  return readdirSync(folder).filter((name) => /\.(cc|h)$/.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
+  return readdirSync(folder)
+    .filter((name) => /\.(cc|h)$/.test(name))
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
 function vectorTexts(): string[] {
@@ -31,13 +37,22 @@ describe('error catalogue', () => {
   it('names codes alike and once', () => {
     expect(codes.filter((code) => !/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/.test(code))).toEqual([]);
     const files = readdirSync(join(ROOT, 'src/base/codes')).filter((name) => name !== 'index.ts');
-    const declared = files.flatMap((name) => [...readFileSync(join(ROOT, 'src/base/codes', name), 'utf8').matchAll(/^ {2}([A-Z0-9_]+): \{$/gm)].map((match) => match[1]));
+    const declared = files.flatMap((name) =>
+      [...readFileSync(join(ROOT, 'src/base/codes', name), 'utf8').matchAll(/^ {2}([A-Z0-9_]+): \{$/gm)].map(
+        (match) => match[1],
+      ),
+    );
     expect(declared.length).toBe(new Set(declared).size);
     expect(new Set(declared)).toEqual(new Set(codes));
   });
 
   it('says what each means and what to do', () => {
-    const mute = codes.filter((code) => CODES[code].meaning.length < 12 || CODES[code].remedy.length < 8 || /\.$/.test(CODES[code].meaning + CODES[code].remedy));
+    const mute = codes.filter(
+      (code) =>
+        CODES[code].meaning.length < 12 ||
+        CODES[code].remedy.length < 8 ||
+        /\.$/.test(CODES[code].meaning + CODES[code].remedy),
+    );
     expect(mute).toEqual([]);
   });
 

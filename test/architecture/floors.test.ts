@@ -65,9 +65,16 @@ describe('floors', () => {
 
   it('starts only the programs that are listed', () => {
     const named = files.flatMap((path) =>
-      [...readSource(path).replace(/\/\*[\s\S]*?\*\//g, '').matchAll(/['"`](?:dist\/)?((?:host|enclave|verifier)\/[a-z/-]+\.(?:js|ts))['"`]/g)]
+      [
+        ...readSource(path)
+          .replace(/\/\*[\s\S]*?\*\//g, '')
+          .matchAll(/['"`](?:dist\/)?((?:host|enclave|verifier)\/[a-z/-]+\.(?:js|ts))['"`]/g),
+      ]
         .map((match) => [path, match[1] as string] as const)
-        .filter(([, program]) => !PROGRAMS.some(([who, what]) => who.test(path) && what.test(program.replace(/\.ts$/, '.js')))),
+        .filter(
+          ([, program]) =>
+            !PROGRAMS.some(([who, what]) => who.test(path) && what.test(program.replace(/\.ts$/, '.js'))),
+        ),
     );
     expect(named.map(([path, program]) => `${path} starts ${program}`)).toEqual([]);
   });
@@ -76,16 +83,26 @@ describe('floors', () => {
     const machine = files.filter((path) => /^(src|verifier)\//.test(path));
     const offences = machine.flatMap((path) => {
       const text = readSource(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-      const found = ['node:', 'Buffer.', 'process.', 'Date.now', 'new Date()', 'Math.random', 'fetch(', 'setTimeout', 'console.'].filter(
-        (word) => new RegExp(`(?<![\\w.])${word.replace(/[().]/g, '\\$&')}`).test(text),
-      );
+      const found = [
+        'node:',
+        'Buffer.',
+        'process.',
+        'Date.now',
+        'new Date()',
+        'Math.random',
+        'fetch(',
+        'setTimeout',
+        'console.',
+      ].filter((word) => new RegExp(`(?<![\\w.])${word.replace(/[().]/g, '\\$&')}`).test(text));
       return found.map((word) => `${path}: ${word}`);
     });
     expect(offences).toEqual([]);
   });
 
   it('reads no wall clock in the enclave', () => {
-    const offences = files.filter((path) => path.startsWith('enclave/')).filter((path) => /Date\.now|new Date\(\)/.test(readSource(path)));
+    const offences = files
+      .filter((path) => path.startsWith('enclave/'))
+      .filter((path) => /Date\.now|new Date\(\)/.test(readSource(path)));
     expect(offences).toEqual([]);
   });
 
@@ -99,7 +116,9 @@ describe('floors', () => {
   });
 
   it('keeps files short', () => {
-    const long = files.map((path) => [path, readSource(path).split('\n').length] as const).filter(([, lines]) => lines > 400);
+    const long = files
+      .map((path) => [path, readSource(path).split('\n').length] as const)
+      .filter(([, lines]) => lines > 400);
     expect(long).toEqual([]);
   });
 });

@@ -22,7 +22,8 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const SECONDS = Number(process.env['SECONDS'] ?? 2);
 
 const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b);
-const quantile = (values: readonly number[], q: number): number => sorted(values)[Math.floor((values.length - 1) * q)] as number;
+const quantile = (values: readonly number[], q: number): number =>
+  sorted(values)[Math.floor((values.length - 1) * q)] as number;
 const median = (values: readonly number[]): number => quantile(values, 0.5);
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const rateOf = (work: () => void, count: number): number => {
@@ -42,14 +43,30 @@ const RULES: JsonObject = {
       type: 'custom',
       adapter: 'assay/rules/v1',
       rules: [
-        { id: 'read-tools', when: [{ path: '$tool.name', in: ['search_orders', 'get_order', 'list_products'] }], decision: 'allow' },
-        { id: 'refund-within-limit', when: [{ path: '$tool.name', eq: 'refund' }, { path: '$policy_target.amount_cents', gt: 0 }, { path: '$policy_target.amount_cents', lte: 5000 }], decision: 'allow' },
+        {
+          id: 'read-tools',
+          when: [{ path: '$tool.name', in: ['search_orders', 'get_order', 'list_products'] }],
+          decision: 'allow',
+        },
+        {
+          id: 'refund-within-limit',
+          when: [
+            { path: '$tool.name', eq: 'refund' },
+            { path: '$policy_target.amount_cents', gt: 0 },
+            { path: '$policy_target.amount_cents', lte: 5000 },
+          ],
+          decision: 'allow',
+        },
         { id: 'refund-above-limit', when: [{ path: '$tool.name', eq: 'refund' }], decision: 'escalate' },
       ],
     },
   },
   intervention_points: {
-    pre_tool_call: { policy_target: '$snap.tool_call.args', tool_name_from: '$snap.tool_call.name', policy: { id: 'shop' } },
+    pre_tool_call: {
+      policy_target: '$snap.tool_call.args',
+      tool_name_from: '$snap.tool_call.name',
+      policy: { id: 'shop' },
+    },
   },
   tools: { search_orders: {}, get_order: {}, list_products: {}, refund: {} },
 };
@@ -59,20 +76,37 @@ const authority = readAuthorityKey(home.authorityKey);
 const cedarIdentity = createClientIdentity();
 const rulesIdentity = createClientIdentity();
 const sample = parseBundle(buildPolicyFolder(resolve(import.meta.dirname, '../../host/cli/sample')));
-const cedarBundle = encodeBundle({ ...sample, principals: sample.principals.map((one) => ({ ...one, key: toHex(cedarIdentity.principal) })) });
+const cedarBundle = encodeBundle({
+  ...sample,
+  principals: sample.principals.map((one) => ({ ...one, key: toHex(cedarIdentity.principal) })),
+});
 const rulesBundle = encodeBundle({
   version: 1,
   tenant: 'bench',
   manifest: RULES,
-  principals: [{ id: 'bench', tenant: 'bench', agent: 'shop-assistant', key: toHex(rulesIdentity.principal) }],
+  principals: [
+    { id: 'bench', tenant: 'bench', agent: 'shop-assistant', key: toHex(rulesIdentity.principal) },
+  ],
 });
 
 function orderFor(bundle: Uint8Array): Uint8Array {
-  const order = encodePolicyOrder({ origin: ORIGIN, tenant: parseBundle(bundle).tenant, version: 1, previous: null, bundleDigest: nodeCrypto.sha256(bundle), notAfter: Date.now() + 3_600_000 });
+  const order = encodePolicyOrder({
+    origin: ORIGIN,
+    tenant: parseBundle(bundle).tenant,
+    version: 1,
+    previous: null,
+    bundleDigest: nodeCrypto.sha256(bundle),
+    notAfter: Date.now() + 3_600_000,
+  });
   return encodeSignedOrder(signOrder(authority, 'policy', order));
 }
 
-const SNAPSHOT = utf8(JSON.stringify({ tool_call: { name: 'refund', args: { order: 'A-17', amount_cents: 1_999 } }, trace: { id: 'a1b2c3', note: 'x'.repeat(300) } }));
+const SNAPSHOT = utf8(
+  JSON.stringify({
+    tool_call: { name: 'refund', args: { order: 'A-17', amount_cents: 1_999 } },
+    trace: { id: 'a1b2c3', note: 'x'.repeat(300) },
+  }),
+);
 
 function request() {
   return {
@@ -88,7 +122,10 @@ function request() {
   };
 }
 
-async function load(channel: Awaited<ReturnType<typeof openChannel>>, flight: number): Promise<{ rate: number; times: number[] }> {
+async function load(
+  channel: Awaited<ReturnType<typeof openChannel>>,
+  flight: number,
+): Promise<{ rate: number; times: number[] }> {
   const times: number[] = [];
   const start = performance.now();
   const end = start + SECONDS * 1_000;
@@ -136,12 +173,19 @@ try {
   const p384 = generateSigner('ES384');
   print(`P-384 alone: ${Math.round(rateOf(() => p384.sign(SNAPSHOT), 200))} signatures/s`);
   const engines = createEngines({ cedar: loadCedarModule() });
-  for (const [name, bundle, identity] of [['built-in engine', rulesBundle, rulesIdentity], ['sample Cedar policy', cedarBundle, cedarIdentity]] as const) {
+  for (const [name, bundle, identity] of [
+    ['built-in engine', rulesBundle, rulesIdentity],
+    ['sample Cedar policy', cedarBundle, cedarIdentity],
+  ] as const) {
     const policy = compileBundle(bundle, { hashing: nodeCrypto, engines });
     const principal = policy.principal(identity.principal);
     const snapshot = JSON.parse(new TextDecoder().decode(SNAPSHOT));
-    print(`${name} alone: ${Math.round(rateOf(() => void evaluate(policy, { interventionPoint: 'pre_tool_call', snapshot, principal }), 2_000))} evaluations/s`);
-    const channel = await openChannel(`unix:${system.socket}`, { tls: { key: identity.key, cert: identity.cert } });
+    print(
+      `${name} alone: ${Math.round(rateOf(() => void evaluate(policy, { interventionPoint: 'pre_tool_call', snapshot, principal }), 2_000))} evaluations/s`,
+    );
+    const channel = await openChannel(`unix:${system.socket}`, {
+      tls: { key: identity.key, cert: identity.cert },
+    });
     await channel.call(Enclave.LoadPolicy, { order: orderFor(bundle), bundle });
     await load(channel, 64);
     for (const flight of [64, 1]) {

@@ -1,6 +1,7 @@
 /** Recorded cases that are small edits of another recorded file: made again from it, and checked by hash. */
 
-const P384_ORDER = 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n;
+const P384_ORDER =
+  0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n;
 const BASE = 'docs/turnkey-2025-09-16-a.cbor';
 
 function malleate(document: Uint8Array): Uint8Array {

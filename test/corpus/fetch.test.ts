@@ -13,10 +13,17 @@ import { parseSource, sha256 } from './source.ts';
 
 const commit = '0123456789abcdef0123456789abcdef01234567';
 const raw = new TextEncoder().encode('recorded evidence, forty bytes or more of it');
-const cose = Buffer.concat([Buffer.from('8444a1013822a0590003', 'hex'), Buffer.from('abc'), Buffer.from('5860', 'hex'), Buffer.alloc(96, 7)]);
+const cose = Buffer.concat([
+  Buffer.from('8444a1013822a0590003', 'hex'),
+  Buffer.from('abc'),
+  Buffer.from('5860', 'hex'),
+  Buffer.alloc(96, 7),
+]);
 const served: Record<string, Uint8Array | string> = {
   [`/a/b/${commit}/raw.bin`]: raw,
-  [`/a/b/${commit}/base64.txt`]: Buffer.from(raw).toString('base64').replace(/(.{20})/g, '$1\n'),
+  [`/a/b/${commit}/base64.txt`]: Buffer.from(raw)
+    .toString('base64')
+    .replace(/(.{20})/g, '$1\n'),
   [`/a/b/${commit}/source.ts`]: `export const proof = "${Buffer.from(raw).toString('hex')}";`,
   [`/a/b/${commit}/bundle.bin`]: Buffer.concat([Buffer.from('junk'), cose, Buffer.from('more')]),
   [`/a/b/${commit}/evil.bin`]: 'other bytes',
@@ -65,16 +72,24 @@ describe('make corpus', () => {
     expect(first.failed.map((line) => line.split(':')[0])).toEqual(['nitro/evil.bin', 'nitro/gone.bin']);
     expect(new Uint8Array(readFileSync(join(into, 'nitro/docs/decoded.bin')))).toEqual(raw);
     const before = requests;
-    expect(await fetchCorpus({ nitro: lock.nitro.slice(0, 4) }, into, mirror, () => {})).toMatchObject({ fetched: 0, present: 4 });
+    expect(await fetchCorpus({ nitro: lock.nitro.slice(0, 4) }, into, mirror, () => {})).toMatchObject({
+      fetched: 0,
+      present: 4,
+    });
     expect(requests).toBe(before);
   });
 
   it('locks every family with a hash for each file', () => {
     const lock = readLock();
     expect(Object.keys(lock)).toEqual([...FAMILIES]);
-    for (const entries of Object.values(lock)) for (const { sha256: hash } of entries) expect(hash).toMatch(/^[0-9a-f]{64}$/);
-    const open = Object.values(lock).flat().filter(({ source }) => parseSource(source) === null);
-    console.log(`${Object.values(lock).flat().length} files locked; ${open.length} were generated and have no public file`);
+    for (const entries of Object.values(lock))
+      for (const { sha256: hash } of entries) expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    const open = Object.values(lock)
+      .flat()
+      .filter(({ source }) => parseSource(source) === null);
+    console.log(
+      `${Object.values(lock).flat().length} files locked; ${open.length} were generated and have no public file`,
+    );
   });
 
   it('makes the derived documents again from their base', () => {

@@ -36,7 +36,12 @@ function keep(folder: string, file: string, bytes: Uint8Array): void {
   writeFileSync(join(folder, file), bytes);
 }
 
-export async function fetchCorpus(lock: Lock, into: string, mirror: string, progress: (line: string) => void): Promise<FetchReport> {
+export async function fetchCorpus(
+  lock: Lock,
+  into: string,
+  mirror: string,
+  progress: (line: string) => void,
+): Promise<FetchReport> {
   const report = { fetched: 0, present: 0, derived: 0, unavailable: [] as string[], failed: [] as string[] };
   const cache = new Map<string, Promise<Uint8Array>>();
   for (const [family, entries] of Object.entries(lock)) {
@@ -48,7 +53,9 @@ export async function fetchCorpus(lock: Lock, into: string, mirror: string, prog
         report.present++;
         continue;
       }
-      const made = deriveFrom(file, (base) => (existsSync(join(folder, base)) ? readFileSync(join(folder, base)) : null));
+      const made = deriveFrom(file, (base) =>
+        existsSync(join(folder, base)) ? readFileSync(join(folder, base)) : null,
+      );
       const at = parseSource(source);
       if (made !== null && sha256(made) === wanted) {
         keep(folder, file, made);
@@ -76,8 +83,12 @@ export async function fetchCorpus(lock: Lock, into: string, mirror: string, prog
 
 if (process.argv[1] === import.meta.filename) {
   const into = join(import.meta.dirname, '../../build/corpus');
-  const report = await fetchCorpus(readLock(), into, process.env['ASSAY_CORPUS_MIRROR'] ?? MIRROR, (line) => process.stderr.write(line));
+  const report = await fetchCorpus(readLock(), into, process.env['ASSAY_CORPUS_MIRROR'] ?? MIRROR, (line) =>
+    process.stderr.write(line),
+  );
   for (const line of report.failed) console.error(`CORPUS_FETCH_FAILED ${line}`);
-  console.log(`${report.fetched} fetched, ${report.derived} derived, ${report.present} already there, ${report.unavailable.length} without a public file, ${report.failed.length} failed`);
+  console.log(
+    `${report.fetched} fetched, ${report.derived} derived, ${report.present} already there, ${report.unavailable.length} without a public file, ${report.failed.length} failed`,
+  );
   process.exitCode = report.failed.length > 0 ? 1 : 0;
 }

@@ -20,6 +20,9 @@ export function readLock(): Lock {
 if (process.argv[1] === import.meta.filename) {
   if (CORPUS === null) throw new Error('no corpus to write the lock from');
   const lock = Object.fromEntries(FAMILIES.map((family) => [family, manifest(family)]));
-  const lines = Object.entries(lock).map(([family, entries]) => ` ${JSON.stringify(family)}: [\n${entries.map((entry) => `  ${JSON.stringify(entry)}`).join(',\n')}\n ]`);
+  const lines = Object.entries(lock).map(
+    ([family, entries]) =>
+      ` ${JSON.stringify(family)}: [\n${entries.map((entry) => `  ${JSON.stringify(entry)}`).join(',\n')}\n ]`,
+  );
   writeFileSync(PATH, `{\n${lines.join(',\n')}\n}\n`);
 }

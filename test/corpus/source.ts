@@ -17,7 +17,9 @@ const SOURCE = /^([\w.-]+\/[\w.-]+)@([0-9a-f]{40}):([^\s{}+]+)/;
 /** Null for what has no single public file: synthetic, derived or generated data. */
 export function parseSource(text: string): Source | null {
   const match = SOURCE.exec(text);
-  return match === null ? null : { repo: match[1] as string, commit: match[2] as string, path: (match[3] as string).replace(/,$/, '') };
+  return match === null
+    ? null
+    : { repo: match[1] as string, commit: match[2] as string, path: (match[3] as string).replace(/,$/, '') };
 }
 
 export function urlOf(mirror: string, { repo, commit, path }: Source): string {
@@ -32,7 +34,9 @@ function* literals(text: string): Generator<Uint8Array> {
   const compact = text.replace(/\s+/g, '');
   yield Buffer.from(compact, 'base64');
   yield Buffer.from(compact.replace(/^0x/, ''), 'hex');
-  for (const [block, body] of text.matchAll(/-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s\\n]+)-----END [A-Z0-9 ]+-----/g)) {
+  for (const [block, body] of text.matchAll(
+    /-----BEGIN [A-Z0-9 ]+-----([A-Za-z0-9+/=\s\\n]+)-----END [A-Z0-9 ]+-----/g,
+  )) {
     yield Buffer.from(block);
     yield Buffer.from(`${block}\n`);
     yield Buffer.from((body as string).replace(/\\n/g, ''), 'base64');

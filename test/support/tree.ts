@@ -35,10 +35,13 @@ export function edges(path: string): Edge[] {
   const specifiers = new Set<string>();
   for (const entry of parsed.module.staticImports) specifiers.add(entry.moduleRequest.value);
   for (const entry of parsed.module.staticExports) {
-    for (const part of entry.entries) if (part.moduleRequest !== null) specifiers.add(part.moduleRequest.value);
+    for (const part of entry.entries)
+      if (part.moduleRequest !== null) specifiers.add(part.moduleRequest.value);
   }
   for (const entry of parsed.module.dynamicImports) {
-    specifiers.add(text.slice(entry.moduleRequest.start, entry.moduleRequest.end).replace(/^['"`]|['"`]$/g, ''));
+    specifiers.add(
+      text.slice(entry.moduleRequest.start, entry.moduleRequest.end).replace(/^['"`]|['"`]$/g, ''),
+    );
   }
   const out: Edge[] = [];
   for (const specifier of specifiers) {

@@ -18,12 +18,14 @@ export const ENCLAVE_CODES = {
   NSM_REFUSED: {
     kind: 'refused',
     meaning: 'The Nitro Secure Module answered a request with an error',
-    remedy: 'See the error name in the message; a locked register means that another program extended it first',
+    remedy:
+      'See the error name in the message; a locked register means that another program extended it first',
   },
   CLOCK_BEFORE_LOG: {
     kind: 'refused',
     meaning: 'Hardware time is before the last logged decision, so somebody set the clock back',
-    remedy: 'Set the clock of the machine right; the enclave does not decide before the time it has already logged',
+    remedy:
+      'Set the clock of the machine right; the enclave does not decide before the time it has already logged',
   },
   KEY_RELEASE_UNAVAILABLE: {
     kind: 'refused',

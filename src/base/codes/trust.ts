@@ -155,7 +155,8 @@ export const TRUST_CODES = {
   SIMULATED_MISMATCH: {
     kind: 'unauthentic',
     meaning: 'Root, statement and origin disagree about whether the hardware is simulated',
-    remedy: 'Treat the evidence as forged: origins of simulated hardware, and no others, begin with the label sim',
+    remedy:
+      'Treat the evidence as forged: origins of simulated hardware, and no others, begin with the label sim',
   },
   SERVICE_ORIGIN_MISMATCH: {
     kind: 'unacceptable',
