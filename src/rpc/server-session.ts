@@ -81,8 +81,9 @@ export class ServerSession<C> {
       const known =
         error instanceof AssayError ? error : new AssayError('INTERNAL', 'frame', { cause: error });
       const streamId = error instanceof FrameError ? error.streamId : 0;
-      // Without a stream that could be ours there is nobody to tell.
-      if (streamId % 2 === 1) this.#options.send(encodeRefusal(streamId, statusOf(known)));
+      // Only on a stream that could be a new call: no call is answered twice.
+      if (streamId % 2 === 1 && streamId > this.#lastStream)
+        this.#options.send(encodeRefusal(streamId, statusOf(known)));
       this.close();
       this.#options.broken(known);
     }

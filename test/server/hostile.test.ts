@@ -65,6 +65,7 @@ describe('frames that break the protocol end the connection', () => {
     ['a data frame', frame(3, none, { type: 3 }), 'FRAME_TYPE_UNKNOWN', true],
     ['a response', frame(3, none, { type: 2 }), 'FRAME_TYPE_UNKNOWN', true],
     ['the flags of a stream', frame(3, none, { flags: 2 }), 'FRAME_FLAGS_UNSUPPORTED', true],
+    ['flags on a stream that is taken', frame(1, none, { flags: 2 }), 'FRAME_FLAGS_UNSUPPORTED', false],
     ['stream 0', frame(0, none), 'STREAM_ID_INVALID', false],
     ['an even stream', frame(2, none), 'STREAM_ID_INVALID', false],
     ['a stream used before', status(1), 'STREAM_ID_INVALID', false],
