@@ -6,10 +6,10 @@
  */
 import { equalBytes } from '../../src/base/bytes.ts';
 import type { Hashing } from '../../src/base/crypto.ts';
-import { AssayError, fail } from '../../src/base/errors.ts';
+import { fail } from '../../src/base/errors.ts';
 import { Frontier, type FrontierState } from '../../src/log/frontier.ts';
 import { decodeLeaf, type Leaf } from '../../src/log/leaf.ts';
-import { leafHash, rootOf } from '../../src/log/merkle.ts';
+import { HASH_SIZE, leafHash, rootOf } from '../../src/log/merkle.ts';
 import { buildInclusionProof, inclusionRanges, type NodeId, rangeNodes } from '../../src/log/proofs.ts';
 import {
   decodeEntries,
@@ -97,15 +97,36 @@ function frontierOf(hashing: Hashing, edge: readonly Tile[]): Frontier {
   return frontier;
 }
 
-async function fetchTile(store: StoreClient, level: number, index: number, width: number): Promise<Tile> {
-  const path = `log/${tilePath(level, index, width)}`;
-  const bytes = await readFile(store, path, TILE_WIDTH * 32);
-  if (bytes === null) return fail('RECOVERY_TREE_INVALID', `${path} is missing`);
+/**
+ * A tile or bundle by its path, or, where the store has dropped a partial one since, the start of the full one
+ * (tlog-tiles, "Partial tiles"): `cut` takes as much of either as the width needs.
+ */
+async function fetchPart(
+  store: StoreClient,
+  path: (width: number) => string,
+  width: number,
+  limit: number,
+  cut: (bytes: Uint8Array, width: number) => Uint8Array[],
+): Promise<Uint8Array[]> {
+  const partial = await readFile(store, `log/${path(width)}`, limit);
+  const whole = partial === null && width < TILE_WIDTH ? TILE_WIDTH : width;
+  const bytes = partial ?? (whole === width ? null : await readFile(store, `log/${path(whole)}`, limit));
+  if (bytes === null) return fail('RECOVERY_TREE_INVALID', `log/${path(width)} is missing`);
   try {
-    return decodeTile(bytes, width);
+    return cut(bytes, whole).slice(0, width);
   } catch (cause) {
-    return fail('RECOVERY_TREE_INVALID', `${path} cannot be read`, { cause });
+    return fail('RECOVERY_TREE_INVALID', `log/${path(whole)} cannot be read`, { cause });
   }
+}
+
+function fetchTile(store: StoreClient, level: number, index: number, width: number): Promise<Tile> {
+  return fetchPart(
+    store,
+    (filled) => tilePath(level, index, filled),
+    width,
+    TILE_WIDTH * HASH_SIZE,
+    decodeTile,
+  );
 }
 
 class TileSource {
@@ -156,24 +177,17 @@ function bundleReader(
     if (last?.index === index) return last.entries;
     const width = tileWidth(0, index, size);
     if (width === 0) return fail('LOG_INDEX_UNKNOWN', `bundle ${index} of a log of ${size} leaves`);
-    const path = `log/${entriesPath(index, width)}`;
-    const bytes = await readFile(store, path, MAX_BUNDLE);
-    if (bytes === null) return fail('RECOVERY_TREE_INVALID', `${path} is missing`);
-    const entries = readEntries(bytes, width, path);
+    const path = (filled: number): string => entriesPath(index, filled);
+    const entries = await fetchPart(store, path, width, MAX_BUNDLE, decodeEntries);
     const hashes = await tiles.tile(0, index);
     entries.forEach((entry, i) => {
       if (!equalBytes(leafHash(hashing, entry), hashes[i] as Uint8Array))
-        fail('RECOVERY_TREE_INVALID', `${path}: entry ${i} is not the leaf that the tree has there`);
+        fail(
+          'RECOVERY_TREE_INVALID',
+          `log/${path(width)}: entry ${i} is not the leaf that the tree has there`,
+        );
     });
     last = { index, entries };
     return entries;
   };
-}
-
-function readEntries(bytes: Uint8Array, width: number, path: string): Uint8Array[] {
-  try {
-    return decodeEntries(bytes, width);
-  } catch (cause) {
-    throw new AssayError('RECOVERY_TREE_INVALID', `${path} cannot be read`, { cause });
-  }
 }

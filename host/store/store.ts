@@ -121,6 +121,7 @@ export class Store {
         const writes = folder.begin();
         await writes.write(CHECKPOINT, [utf8(note)]);
         await writes.finish();
+        await tiles.tidy();
         await stage.discard(size);
         return size;
       }),

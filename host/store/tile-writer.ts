@@ -41,6 +41,8 @@ export class TileWriter {
   readonly #folder: Folder;
   readonly #hashing: Hashing;
   #edge: Edge;
+  /** Folders of partial tiles whose full tile is durable; the published checkpoint may still need them. */
+  #outdated: string[] = [];
 
   private constructor(folder: Folder, hashing: Hashing, edge: Edge) {
     this.#folder = folder;
@@ -98,7 +100,7 @@ export class TileWriter {
     await writes.finish();
     const before = this.#edge;
     this.#edge = { ...growth, entries: [join(growth.entries)] };
-    await this.#dropPartials(before, growth);
+    this.#outdated.push(...outdated(before, growth));
   }
 
   /** Takes leaves of one run, up to `limit`, and writes the tiles and bundles that they fill. */
@@ -138,16 +140,24 @@ export class TileWriter {
   }
 
   /** Partial tiles may go once the full tile exists (tlog-tiles, "Partial tiles"). */
-  async #dropPartials(before: Edge, after: Growth): Promise<void> {
-    const gone: string[] = [];
-    before.levels.forEach((_, level) => {
-      const last = Math.floor(before.size / TILE_WIDTH ** (level + 1));
-      if (last === Math.floor(after.size / TILE_WIDTH ** (level + 1))) return;
-      gone.push(`log/${tilePath(level, last)}.p`);
-      if (level === 0) gone.push(`log/${entriesPath(last)}.p`);
-    });
-    await Promise.all(gone.map((path) => this.#folder.disk.remove(this.#folder.absolute(path))));
+  /** Removes what no checkpoint needs any more; only once the checkpoint of this size is durable. */
+  async tidy(): Promise<void> {
+    const { disk } = this.#folder;
+    const gone = this.#outdated.splice(0);
+    await Promise.all(gone.map((path) => disk.remove(this.#folder.absolute(path))));
   }
+}
+
+/** Partial tiles may go once the full tile exists (tlog-tiles, "Partial tiles"). */
+function outdated(before: Edge, after: Growth): string[] {
+  const gone: string[] = [];
+  before.levels.forEach((_, level) => {
+    const last = Math.floor(before.size / TILE_WIDTH ** (level + 1));
+    if (last === Math.floor(after.size / TILE_WIDTH ** (level + 1))) return;
+    gone.push(`log/${tilePath(level, last)}.p`);
+    if (level === 0) gone.push(`log/${entriesPath(last)}.p`);
+  });
+  return gone;
 }
 
 type WriteFile = (path: string, parts: readonly Uint8Array[]) => void;
