@@ -4,6 +4,7 @@
  */
 import type { Hashing } from '../../src/base/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
+import { toHex } from '../../src/base/hex.ts';
 import type { JsonValue } from '../../src/codec/json.ts';
 import { parseJson } from '../../src/codec/json.ts';
 import { canonicalize } from '../../src/codec/jcs.ts';
@@ -107,7 +108,7 @@ export function createDecider(parts: DeciderParts): Decider {
       // From here to `append` nothing awaits: leaves stand in the order of the policies that made them.
       if (policies.version() === 0) return refuse('POLICY_MISSING', 'no policy has been loaded');
       const found = policies.find(spkiHash);
-      if (found === null) return refuse('PRINCIPAL_UNKNOWN', 'no policy maps this client key');
+      if (found === null) return refuse('PRINCIPAL_UNKNOWN', `no policy maps this client key: ${toHex(spkiHash)}`);
       const evaluation = evaluate(found.force.policy, {
         interventionPoint: request.interventionPoint,
         snapshot,

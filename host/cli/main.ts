@@ -28,4 +28,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 // The exit code is set, not forced: what is still in the pipe of a slow reader must get out.
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2), processIo());
+if (import.meta.main) {
+  // A reader that has seen enough, as `head` has, is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  process.exitCode = await main(process.argv.slice(2), processIo());
+}

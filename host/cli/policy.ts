@@ -52,6 +52,10 @@ const SIGN: Options = {
 /** Runs one action; returns the exit status. Throws AssayError: USAGE, POLICY_*, ORDER_*, KEY_INVALID. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const [action, ...rest] = args;
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(POLICY_HELP);
+    return 0;
+  }
   switch (action) {
     case 'build':
       return build(readCommandLine('policy build', rest, COMMON, [1, 1]), io);

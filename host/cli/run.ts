@@ -2,7 +2,8 @@
  * `assay run`: starts store, simulated hardware with the enclave, and relay on embedded defaults, loads the sample
  * policy, and serves until it is stopped. `--story` first tells what the whole is for, with attacks.
  */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { fail } from '../../src/base/errors.ts';
 import { parseTrustPolicy, type TrustPolicy } from '../../verifier/index.ts';
 import { connect } from '../client/index.ts';
@@ -59,14 +60,16 @@ async function loadSample(system: System, trust: TrustPolicy, prepared: Prepared
   }
 }
 
-function tellHowToTalk(system: System, home: DevHome, io: Io): void {
+function tellHowToTalk(system: System, home: DevHome, store: string, io: Io): void {
+  const shown = (path: string): string => relative(process.cwd(), path) || '.';
+  const trust = shown(home.trust);
   io.out(`
 Serving at ${system.url}. Talk to it from another terminal:
 
-  bin/assay verify ${system.url} --trust ${home.trust}
-  bin/assay decide ${system.url} --trust ${home.trust} --key ${home.clientKey} --tool refund --args '{"order":"A-17","amount_cents":1999}'
-  bin/assay status ${system.url} --trust ${home.trust}
-  bin/assay audit export ${home.store} -o bundle && bin/assay audit verify bundle --trust ${home.trust}
+  bin/assay verify ${system.url} --trust ${trust}
+  bin/assay decide ${system.url} --trust ${trust} --key ${shown(home.clientKey)} --tool refund --args '{"order":"A-17","amount_cents":1999}'
+  bin/assay status ${system.url} --trust ${trust}
+  bin/assay audit export ${shown(store)} -o bundle && bin/assay audit verify bundle --trust ${trust}
 
 Stop it with Ctrl-C.
 `);
@@ -96,13 +99,16 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       `assay run: --platform ${line.text('platform')}: only nitro-simulated runs on an ordinary machine`,
     );
   const home = devHome();
+  // The story begins anew each time; a service that is only run keeps its log.
+  const store = line.flag('story') ? `${home.store}-story` : home.store;
+  if (line.flag('story')) rmSync(store, { recursive: true, force: true });
   const prepared = prepare(home, io.now());
   const trust = trustOf(home);
   const json = line.flag('json');
   const options: SystemOptions = {
     simulator: home.simulator,
     image: home.image,
-    store: home.store,
+    store,
     genesis: prepared.genesis,
     keyPolicy: home.keyPolicy,
     listen: line.flag('once') ? '127.0.0.1:0' : (line.text('listen') as string),
@@ -127,7 +133,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     } else {
       await loadSample(system, trust, prepared);
     }
-    if (!json) tellHowToTalk(system, home, io);
+    if (!json) tellHowToTalk(system, home, store, io);
     await untilStopped(system);
     return 0;
   } finally {

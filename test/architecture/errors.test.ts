@@ -51,7 +51,7 @@ describe('error catalogue', () => {
       (code) =>
         CODES[code].meaning.length < 12 ||
         CODES[code].remedy.length < 8 ||
-        /\.$/.test(CODES[code].meaning + CODES[code].remedy),
+        CODES[code].meaning.endsWith('.') || CODES[code].remedy.endsWith('.'),
     );
     expect(mute).toEqual([]);
   });
