@@ -37,81 +37,103 @@ interface Pair {
   ended: number;
 }
 
-/** `connect` opens the far side, half-open allowed. */
-export function createRelay(connect: () => Promise<Duplex>, over: Partial<RelayLimits> = {}): Relay {
-  const limits: RelayLimits = { ...RELAY_LIMITS, ...over };
-  const pairs = new Set<Pair>();
-  let open = true;
+function cut({ near, far }: Pair): void {
+  near.destroy();
+  far?.destroy();
+}
 
-  function cut(pair: Pair): void {
-    pairs.delete(pair);
-    pair.near.destroy();
-    pair.far?.destroy();
+/** One direction: bytes with back-pressure, then the end. */
+function carry(pair: Pair, from: Duplex, to: Duplex): void {
+  from.on('data', (chunk) => {
+    pair.activeAt = performance.now();
+    if (!to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => {
+    pair.activeAt = performance.now();
+    from.resume();
+  });
+  const ended = (): void => {
+    pair.ended++;
+    pair.activeAt = performance.now();
+    to.end();
+  };
+  // An empty stream may have ended while the far side was being connected.
+  if (from.readableEnded) ended();
+  else from.once('end', ended);
+}
+
+class Pairs {
+  readonly #connect: () => Promise<Duplex>;
+  readonly #limits: RelayLimits;
+  readonly #pairs = new Set<Pair>();
+  readonly #timer: NodeJS.Timeout;
+  #open = true;
+
+  constructor(connect: () => Promise<Duplex>, limits: RelayLimits) {
+    this.#connect = connect;
+    this.#limits = limits;
+    const period = Math.min(1_000, limits.connectMs / 4, limits.idleMs / 4, limits.halfOpenMs / 4);
+    this.#timer = setInterval(() => this.#sweep(), Math.max(5, period));
+    this.#timer.unref();
   }
 
-  /** One direction: bytes with back-pressure, then the end. */
-  function carry(pair: Pair, from: Duplex, to: Duplex): void {
-    from.on('data', (chunk) => {
-      pair.activeAt = performance.now();
-      if (!to.write(chunk)) from.pause();
-    });
-    to.on('drain', () => {
-      pair.activeAt = performance.now();
-      from.resume();
-    });
-    const ended = (): void => {
-      pair.ended++;
-      pair.activeAt = performance.now();
-      to.end();
-    };
-    // An empty stream may have ended while the far side was being connected.
-    if (from.readableEnded) ended();
-    else from.once('end', ended);
+  get size(): number {
+    return this.#pairs.size;
   }
 
-  function watch(pair: Pair, stream: Duplex): void {
-    stream.on('error', () => cut(pair));
-    // A side that closes without an end was reset, and so the other side is. After both ends nothing is left.
-    stream.once('close', () => {
-      if (!stream.readableEnded || !stream.writableFinished || pair.ended === 2) cut(pair);
-    });
+  accept(near: Duplex): void {
+    const pair: Pair = { near, far: null, activeAt: performance.now(), ended: 0 };
+    this.#watch(pair, near);
+    if (!this.#open || this.#pairs.size >= this.#limits.maxConnections) return void near.destroy();
+    this.#pairs.add(pair);
+    this.#start(pair).catch(() => this.#remove(pair));
   }
 
-  async function start(pair: Pair): Promise<void> {
-    const far = await connect();
-    if (!pairs.has(pair)) return void far.destroy();
+  close(): void {
+    this.#open = false;
+    clearInterval(this.#timer);
+    for (const pair of this.#pairs) this.#remove(pair);
+  }
+
+  async #start(pair: Pair): Promise<void> {
+    const far = await this.#connect();
     pair.far = far;
     pair.activeAt = performance.now();
-    watch(pair, far);
+    this.#watch(pair, far);
+    if (!this.#pairs.has(pair)) return cut(pair);
     carry(pair, pair.near, far);
     carry(pair, far, pair.near);
   }
 
-  function sweep(): void {
-    const now = performance.now();
-    for (const pair of pairs) {
-      const limit = pair.far === null ? limits.connectMs : pair.ended > 0 ? limits.halfOpenMs : limits.idleMs;
-      if (now - pair.activeAt > limit) cut(pair);
-    }
+  #remove(pair: Pair): void {
+    this.#pairs.delete(pair);
+    cut(pair);
   }
 
-  const period = Math.min(1_000, limits.connectMs / 4, limits.idleMs / 4, limits.halfOpenMs / 4);
-  const timer = setInterval(sweep, Math.max(5, period));
-  timer.unref();
+  #watch(pair: Pair, stream: Duplex): void {
+    stream.on('error', () => this.#remove(pair));
+    // A side that closes without an end was reset, and so the other side is. After both ends nothing is left.
+    stream.once('close', () => {
+      if (!stream.readableEnded || !stream.writableFinished || pair.ended === 2) this.#remove(pair);
+    });
+  }
 
+  #sweep(): void {
+    const now = performance.now();
+    const { connectMs, halfOpenMs, idleMs } = this.#limits;
+    for (const pair of this.#pairs) {
+      const limit = pair.far === null ? connectMs : pair.ended > 0 ? halfOpenMs : idleMs;
+      if (now - pair.activeAt > limit) this.#remove(pair);
+    }
+  }
+}
+
+/** `connect` opens the far side, half-open allowed. */
+export function createRelay(connect: () => Promise<Duplex>, over: Partial<RelayLimits> = {}): Relay {
+  const pairs = new Pairs(connect, { ...RELAY_LIMITS, ...over });
   return {
-    accept(near) {
-      const pair: Pair = { near, far: null, activeAt: performance.now(), ended: 0 };
-      watch(pair, near);
-      if (!open || pairs.size >= limits.maxConnections) return void near.destroy();
-      pairs.add(pair);
-      start(pair).catch(() => cut(pair));
-    },
+    accept: (near) => pairs.accept(near),
     connections: () => pairs.size,
-    close() {
-      open = false;
-      clearInterval(timer);
-      for (const pair of pairs) cut(pair);
-    },
+    close: () => pairs.close(),
   };
 }

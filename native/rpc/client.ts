@@ -28,64 +28,84 @@ const MAX_OUTPUT_BYTES = 64 * MAX_FRAME_BYTES;
 /** The longest delay that a Node timer holds. */
 const MAX_TIMER_MS = 0x7fff_ffff;
 
-export function createRpcClient(stream: Duplex, options: RpcClientOptions): RpcClient {
-  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<AssayError>();
-  let timer: NodeJS.Timeout | undefined;
-  let timerAt = Number.POSITIVE_INFINITY;
+class Client {
+  readonly #stream: Duplex;
+  readonly #session: ClientSession;
+  readonly #timeoutMs: number;
+  readonly #closed = Promise.withResolvers<AssayError>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
 
-  function end(error: AssayError): void {
-    clearTimeout(timer);
-    session.end(error);
-    stream.destroy();
-    resolveClosed(error);
+  constructor(stream: Duplex, options: RpcClientOptions) {
+    this.#stream = stream;
+    this.#timeoutMs = options.timeoutMs;
+    const outbox = createOutbox(stream, options.maxOutputBytes ?? MAX_OUTPUT_BYTES, {
+      onOverflow: () => this.lose('the server does not read its requests'),
+    });
+    this.#session = new ClientSession({
+      maxFrameBytes: options.maxFrameBytes ?? MAX_FRAME_BYTES,
+      maxStreams: SERVE_LIMITS.maxStreams,
+      send: outbox.send,
+    });
+    this.#listen();
   }
 
-  const lost = (why: string, cause?: unknown): void => end(new AssayError('CONNECTION_LOST', why, { cause }));
+  get closed(): Promise<AssayError> {
+    return this.#closed.promise;
+  }
 
-  const outbox = createOutbox(stream, options.maxOutputBytes ?? MAX_OUTPUT_BYTES, {
-    onOverflow: () => lost('the server does not read its requests'),
-  });
-  const session = new ClientSession({
-    maxFrameBytes: options.maxFrameBytes ?? MAX_FRAME_BYTES,
-    maxStreams: SERVE_LIMITS.maxStreams,
-    send: outbox.send,
-  });
+  call<Q, R>(method: Method<Q, R>, request: Q, timeoutMs: number = this.#timeoutMs): Promise<R> {
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
+    const answer = this.#session.call(method, request, timeoutMs, deadline);
+    this.#arm(deadline);
+    return answer;
+  }
+
+  lose(why: string, cause?: unknown): void {
+    const error = new AssayError('CONNECTION_LOST', why, { cause });
+    clearTimeout(this.#timer);
+    this.#session.end(error);
+    this.#stream.destroy();
+    this.#closed.resolve(error);
+  }
+
+  #listen(): void {
+    const stream = this.#stream;
+    stream.on('data', (chunk: Uint8Array) => {
+      try {
+        this.#session.receive(chunk);
+      } catch (error) {
+        this.lose(`the server broke the protocol: ${(error as Error).message}`, error);
+      }
+    });
+    stream.on('error', (error) => this.lose(`the connection failed: ${error.message}`, error));
+    stream.once('end', () => this.lose('the server ended the connection'));
+    stream.once('close', () => this.lose('the connection is closed'));
+    // Their events may have passed before anyone listened.
+    if (stream.destroyed || stream.readableEnded) this.lose('the connection is closed');
+  }
 
   /** One timer for all calls, at the earliest deadline. */
-  function arm(deadline: number): void {
-    if (deadline >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = deadline;
-    timer = setTimeout(expire, Math.min(MAX_TIMER_MS, Math.max(1, deadline - performance.now())));
-    timer.unref();
+  #arm(deadline: number): void {
+    if (deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const delay = Math.min(MAX_TIMER_MS, Math.max(1, deadline - performance.now()));
+    this.#timer = setTimeout(() => this.#expire(), delay);
+    this.#timer.unref();
   }
 
-  function expire(): void {
-    timerAt = Number.POSITIVE_INFINITY;
-    arm(session.expire(performance.now()));
+  #expire(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#arm(this.#session.expire(performance.now()));
   }
+}
 
-  stream.on('data', (chunk: Uint8Array) => {
-    try {
-      session.receive(chunk);
-    } catch (error) {
-      lost(`the server broke the protocol: ${(error as Error).message}`, error);
-    }
-  });
-  stream.on('error', (error) => lost(`the connection failed: ${error.message}`, error));
-  stream.once('end', () => lost('the server ended the connection'));
-  stream.once('close', () => lost('the connection is closed'));
-  // Their events may have passed before anyone listened.
-  if (stream.destroyed || stream.readableEnded) lost('the connection is closed');
-
+export function createRpcClient(stream: Duplex, options: RpcClientOptions): RpcClient {
+  const client = new Client(stream, options);
   return {
-    call(method, request, { timeoutMs = options.timeoutMs } = {}) {
-      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
-      const answer = session.call(method, request, timeoutMs, deadline);
-      arm(deadline);
-      return answer;
-    },
-    closed,
-    close: () => lost('closed by its owner'),
+    call: (method, request, { timeoutMs } = {}) => client.call(method, request, timeoutMs),
+    closed: client.closed,
+    close: () => client.lose('closed by its owner'),
   };
 }

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { performance } from 'node:perf_hooks';
 import { AssayError } from '../../src/base/errors.ts';
-import { type Handler, handlerTable } from '../../src/rpc/server-session.ts';
+import { type Handler, type HandlerTable, handlerTable } from '../../src/rpc/server-session.ts';
 import { ServedConnection } from './connection.ts';
 import { SERVE_LIMITS, type ServeLimits } from './limits.ts';
 
@@ -42,95 +42,108 @@ interface Entry<C> {
 
 const clock = (): number => performance.now();
 
-export function createRpcServer<C>(options: RpcServerOptions<C>): RpcServer {
-  const limits: ServeLimits = { ...SERVE_LIMITS, ...options.limits };
-  const handlers = handlerTable(options.handlers);
-  const entries = new Set<Entry<C>>();
-  let open = true;
+/** The sweep looks at each connection a few times within the shortest of its times. */
+function sweepPeriod({ handshakeMs, idleMs, frameMs, stallMs }: ServeLimits): number {
+  return Math.max(5, Math.min(1_000, handshakeMs / 4, idleMs / 4, frameMs / 4, stallMs / 4));
+}
 
-  function drop(entry: Entry<C>, error: AssayError): void {
-    if (!entries.delete(entry)) return;
-    entry.stream.destroy();
-    entry.raw.destroy();
-    options.onDrop?.(error);
+function asDrop(error: unknown): AssayError {
+  if (error instanceof AssayError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new AssayError('CONNECTION_DROPPED', `handshake: ${text}`);
+}
+
+class Server<C> {
+  readonly #options: RpcServerOptions<C>;
+  readonly #limits: ServeLimits;
+  readonly #handlers: HandlerTable<C>;
+  readonly #entries = new Set<Entry<C>>();
+  readonly #timer: NodeJS.Timeout;
+  #open = true;
+
+  constructor(options: RpcServerOptions<C>) {
+    this.#options = options;
+    this.#limits = { ...SERVE_LIMITS, ...options.limits };
+    this.#handlers = handlerTable(options.handlers);
+    this.#timer = setInterval(() => this.#sweep(), sweepPeriod(this.#limits));
+    this.#timer.unref();
   }
 
-  function sweep(): void {
-    const now = clock();
-    for (const entry of entries) {
-      if (entry.connection !== null) entry.connection.sweep(now);
-      else if (now - entry.since > limits.handshakeMs)
-        drop(entry, new AssayError('CONNECTION_DROPPED', 'the peer did not finish its handshake'));
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  accept(raw: Duplex): void {
+    const entry: Entry<C> = { raw, since: clock(), stream: raw, connection: null };
+    this.#watch(entry, raw);
+    const { maxConnections } = this.#limits;
+    if (!this.#open || this.#entries.size >= maxConnections) {
+      raw.destroy();
+      this.#options.onDrop?.(
+        new AssayError('CONNECTION_DROPPED', `one more than ${maxConnections} connections`),
+      );
+      return;
     }
+    this.#entries.add(entry);
+    this.#start(entry).catch((error: unknown) => this.#drop(entry, asDrop(error)));
   }
 
-  async function start(entry: Entry<C>): Promise<void> {
-    const { stream, context } = await options.secure(entry.raw);
+  close(): void {
+    this.#open = false;
+    clearInterval(this.#timer);
+    for (const entry of this.#entries) this.#destroy(entry);
+  }
+
+  async #start(entry: Entry<C>): Promise<void> {
+    const { stream, context } = await this.#options.secure(entry.raw);
     entry.stream = stream;
-    if (!entries.has(entry)) return void stream.destroy();
-    if (stream !== entry.raw) watch(entry, stream);
+    if (!this.#entries.has(entry)) return void stream.destroy();
+    if (stream !== entry.raw) this.#watch(entry, stream);
     entry.connection = new ServedConnection(stream, {
-      handlers,
+      handlers: this.#handlers,
       context,
-      limits,
+      limits: this.#limits,
       now: clock,
-      drop: (error) => drop(entry, error),
+      drop: (error) => this.#drop(entry, error),
     });
   }
 
   /** A stream error says nothing that `close` does not; without a listener it would end the process. */
-  function watch(entry: Entry<C>, stream: Duplex): void {
-    const gone = (): void => {
-      if (entries.delete(entry)) {
-        entry.stream.destroy();
-        entry.raw.destroy();
-      }
-    };
+  #watch(entry: Entry<C>, stream: Duplex): void {
+    const gone = (): void => this.#destroy(entry);
     stream.on('error', gone);
     stream.once('close', gone);
     stream.once('end', gone);
   }
 
-  const period = Math.min(
-    1_000,
-    limits.handshakeMs / 4,
-    limits.idleMs / 4,
-    limits.frameMs / 4,
-    limits.stallMs / 4,
-  );
-  const timer = setInterval(sweep, Math.max(5, period));
-  timer.unref();
+  #drop(entry: Entry<C>, error: AssayError): void {
+    if (!this.#entries.has(entry)) return;
+    this.#destroy(entry);
+    this.#options.onDrop?.(error);
+  }
 
+  #destroy(entry: Entry<C>): void {
+    if (!this.#entries.delete(entry)) return;
+    entry.stream.destroy();
+    entry.raw.destroy();
+  }
+
+  #sweep(): void {
+    const now = clock();
+    for (const entry of this.#entries) {
+      if (entry.connection !== null) entry.connection.sweep(now);
+      else if (now - entry.since > this.#limits.handshakeMs)
+        this.#drop(entry, new AssayError('CONNECTION_DROPPED', 'the peer did not finish its handshake'));
+    }
+  }
+}
+
+export function createRpcServer<C>(options: RpcServerOptions<C>): RpcServer {
+  const server = new Server(options);
   return {
-    accept(raw) {
-      const entry: Entry<C> = { raw, since: clock(), stream: raw, connection: null };
-      watch(entry, raw);
-      if (!open || entries.size >= limits.maxConnections) {
-        raw.destroy();
-        options.onDrop?.(
-          new AssayError('CONNECTION_DROPPED', `one more than ${limits.maxConnections} connections`),
-        );
-        return;
-      }
-      entries.add(entry);
-      start(entry).catch((error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
-        drop(
-          entry,
-          error instanceof AssayError ? error : new AssayError('CONNECTION_DROPPED', `handshake: ${text}`),
-        );
-      });
-    },
-    connections: () => entries.size,
-    close() {
-      open = false;
-      clearInterval(timer);
-      for (const { raw, stream } of entries) {
-        stream.destroy();
-        raw.destroy();
-      }
-      entries.clear();
-    },
+    accept: (raw) => server.accept(raw),
+    connections: () => server.size,
+    close: () => server.close(),
   };
 }
 
