@@ -171,9 +171,11 @@ interface SealGround {
 
 /** The last seal that the log names; its leaf came before its evidence left the enclave. */
 function lastSeal({ recovered }: SealGround): SealerParts['previous'] {
-  const { statement, number } = recovered.sealRef?.references ?? {};
-  if (statement === undefined || number === undefined) return null;
-  return { digest: statement, number: readU64(number), size: recovered.sealRef?.index ?? 0 };
+  if (recovered.sealRef === null) return null;
+  const { index, references } = recovered.sealRef;
+  const named = (name: string): Uint8Array =>
+    references[name] ?? fail('RECOVERY_TREE_INVALID', `leaf ${index} names no ${name} of its seal`);
+  return { digest: named('statement'), number: readU64(named('number')), size: readU64(named('size')) };
 }
 
 function makeSealer(ground: Ground, seals: SealGround): Sealer {

@@ -4,7 +4,7 @@
  * what is not written here cannot be switched on from outside.
  */
 import { fromHex } from '../src/base/hex.ts';
-import { fail } from '../src/base/errors.ts';
+import { AssayError, fail } from '../src/base/errors.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../src/codec/json.ts';
 
 /** Ed25519 public keys (32 bytes each), of which `threshold` distinct ones must sign. */
@@ -105,9 +105,19 @@ const config = object<EnclaveConfig & { readonly version: number }>({
   maxValidForMs: integer(1, 86_400_000),
 });
 
+function readJson(source: Uint8Array): JsonValue {
+  try {
+    return parseJson(source, { maxBytes: 65_536, maxDepth: 8, path: 'config.json' });
+  } catch (cause) {
+    throw new AssayError('CONFIG_INVALID', cause instanceof AssayError ? cause.message : 'config.json', {
+      cause,
+    });
+  }
+}
+
 /** Strict: every field present, none unknown. Errors are CONFIG_INVALID and name the field. */
 export function parseConfig(source: Uint8Array): EnclaveConfig {
-  const read = config(parseJson(source, { maxBytes: 65_536, maxDepth: 8 }), '');
+  const read = config(readJson(source), '');
   const simulated = read.platform === 'nitro-simulated';
   if (simulated !== read.origin.startsWith('sim.'))
     bad('origin', 'must start with sim. exactly when the platform is simulated');

@@ -2,6 +2,7 @@
 import { fail } from '../src/base/errors.ts';
 import { attestationToWire, pathToWire } from '../src/rpc/convert.ts';
 import { Enclave } from '../src/rpc/service.ts';
+import { requireChallenge } from './attest/challenges.ts';
 import type { Attestor, Sealer } from './attest/index.ts';
 import type { SealRecord } from './attest/sealer.ts';
 import type { EnclaveConfig } from './config.ts';
@@ -39,6 +40,7 @@ export function enclaveServices(parts: ServiceParts): Handlers {
   const { attestor, sealer, ledger, policies } = parts;
   return [
     handler(Enclave.Attest, async ({ challenge, fresh }, context) => {
+      requireChallenge(challenge);
       const attestation = fresh ? await attestor.fresh(challenge) : await attestor.current();
       const proof = attestor.session(attestation, challenge, context.exporter(challenge));
       return {

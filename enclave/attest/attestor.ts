@@ -95,7 +95,7 @@ export function createAttestor(parts: AttestorParts): Attestor {
       });
       return refreshing;
     },
-    fresh(challenge) {
+    async fresh(challenge) {
       requireChallenge(challenge);
       if (gathering.length >= MAX_WAITING) fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} challenges are waiting`);
       return new Promise((resolve, reject) => {

@@ -13,18 +13,25 @@ export interface Quoter {
 
 interface Waiting {
   readonly request: QuoteRequest;
+  readonly timer: NodeJS.Timeout;
   readonly resolve: (quote: Quote) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** More waiting than this means that the device is gone; asking for more would only grow the heap. */
 const MAX_WAITING = 64;
+/** Twice the longest stall that was seen on a public cloud. */
+const PATIENCE_MS = 120_000;
 
-/** `observe` sees each quote with its round trip, so that its signed time can anchor the clock. */
+/**
+ * `observe` sees each quote with its round trip, so that its signed time can anchor the clock. Who waits longer
+ * than `patienceMs` is told so; a device that hangs is not asked again until it answers.
+ */
 export function createQuoter(
   platform: Platform,
   monotonicNs: () => bigint,
   observe: (quote: Quote, roundTripMs: number) => void,
+  patienceMs: number = PATIENCE_MS,
 ): Quoter {
   const queues: Record<Priority, Waiting[]> = { seal: [], identity: [] };
   let busy = false;
@@ -44,17 +51,25 @@ export function createQuoter(
             : new AssayError('QUOTE_UNAVAILABLE', 'the device failed', { cause: error }),
         );
       }
+      clearTimeout(next.timer);
       next = queues.seal.shift() ?? queues.identity.shift();
     }
     busy = false;
   }
 
   return {
-    quote(priority, request) {
-      if (queues[priority].length >= MAX_WAITING)
+    async quote(priority, request) {
+      const queue = queues[priority];
+      if (queue.length >= MAX_WAITING)
         fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} ${priority} quotes are waiting`);
       return new Promise<Quote>((resolve, reject) => {
-        queues[priority].push({ request, resolve, reject });
+        const timer = setTimeout(() => {
+          const at = queue.indexOf(waiting);
+          if (at !== -1) queue.splice(at, 1);
+          reject(new AssayError('QUOTE_UNAVAILABLE', `no quote within ${patienceMs} ms`));
+        }, patienceMs);
+        const waiting: Waiting = { request, timer, resolve, reject };
+        queue.push(waiting);
         if (!busy) void work();
       });
     },

@@ -14,7 +14,7 @@ import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import { Seal } from '../../src/statement/seal.ts';
 import { u64be } from '../../src/base/bytes.ts';
 import type { EnclaveClock } from '../platform/clock.ts';
-import { batchChallenges, requireChallenge } from './challenges.ts';
+import { batchChallenges, type ChallengeBatch, requireChallenge } from './challenges.ts';
 import type { Quoter } from './quoter.ts';
 
 export interface SealRecord {
@@ -69,6 +69,16 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
+/** A seal as it was first submitted; its bytes do not change again. */
+interface Submitted {
+  readonly number: number;
+  readonly size: number;
+  readonly statement: Uint8Array;
+  readonly challengeRoot: Uint8Array | null;
+}
+
+/** While so many seals are unanswered, the last of them is submitted again instead of one more. */
+const MAX_UNANSWERED = 256;
 const MAX_BATCH = 1_024;
 const MAX_WAITING = 4_096;
 
@@ -76,18 +86,16 @@ export function createSealer(parts: SealerParts): Sealer {
   const { hashing } = parts;
   let previous = parts.previous;
   let latest: SealRecord | null = null;
-  let asked: Asked[] = [];
+  const asked: Asked[] = [];
   let wanted = false;
   let running = false;
   let stopped = false;
-  /** Size after the last seal's own leaf: without growth beyond it, time alone makes no seal. */
-  let sealedTo = parts.previous?.size ?? 0;
+  /** What the device has not answered, or not yet. */
+  let unanswered: Submitted | null = null;
+  /** Size of the last sealed tree with the seal's own leaf: without growth beyond it, time alone makes no seal. */
+  let sealedTo = parts.previous === null ? 0 : parts.previous.size + 1;
 
-  function statementFor(challengeRoot: Uint8Array | null): {
-    number: number;
-    size: number;
-    statement: Uint8Array;
-  } {
+  function statementFor(challengeRoot: Uint8Array | null): Submitted {
     const { size, root } = parts.head();
     const { policyDigest, stateDigest, refused } = parts.state();
     const number = (previous?.number ?? 0) + 1;
@@ -109,46 +117,60 @@ export function createSealer(parts: SealerParts): Sealer {
       witnessPolicyDigest: null,
       challengeRoot,
     });
-    return { number, size, statement };
+    return { number, size, statement, challengeRoot };
   }
 
-  /** What the store has not taken yet: no further seal is made over a hole in the chain. */
-  let unkept: KeptSeal | null = null;
+  /**
+   * What the store has not taken yet, oldest first: no further seal is made over a hole in the chain. Seals that
+   * the device did not answer wait for the next one that it does: a boot that begins before then uses their
+   * numbers again, and must not find them with the host.
+   */
+  const unkept: KeptSeal[] = [];
 
-  async function keep(seal: KeptSeal): Promise<void> {
-    unkept = seal;
-    await parts.keep(seal);
-    unkept = null;
+  async function keepAll(): Promise<void> {
+    for (const seal of [...unkept]) {
+      await parts.keep(seal);
+      unkept.shift();
+    }
   }
 
-  async function quoteSeal(challengeRoot: Uint8Array | null): Promise<SealRecord> {
-    const { number, size, statement } = statementFor(challengeRoot);
+  async function quoteSeal({ number, size, statement, challengeRoot }: Submitted): Promise<SealRecord> {
     const digest = hashing.sha256(statement);
     previous = { number, digest, size };
     const binding = bind(hashing, DOMAINS.seal, statement);
-    unkept = { number, statement, evidence: null };
+    unanswered = { number, size, statement, challengeRoot };
+    unkept.push({ number, statement, evidence: null });
     const quote = await parts.quoter.quote('seal', { binding, challenge: challengeRoot, recipient: null });
-    await keep({ number, statement, evidence: quote.evidence });
-    const references = { statement: digest, evidence: hashing.sha256(quote.evidence), number: u64be(number) };
+    unanswered = null;
+    unkept.splice(-1, 1, { number, statement, evidence: quote.evidence });
+    await keepAll();
+    const evidence = hashing.sha256(quote.evidence);
+    const references = { statement: digest, evidence, number: u64be(number), size: u64be(size) };
     await parts.append(draftLeaf({ kind: 'seal_ref', references }));
-    return { number, statement, evidence: quote.evidence, challenge: null };
+    latest = { number, statement, evidence: quote.evidence, challenge: null };
+    sealedTo = size + 1;
+    return latest;
+  }
+
+  function batchOf(taken: readonly Asked[]): ChallengeBatch | null {
+    if (taken.length === 0) return null;
+    return batchChallenges(
+      hashing,
+      taken.map(({ challenge }) => challenge),
+    );
   }
 
   async function sealOnce(): Promise<void> {
     const taken = asked.splice(0, MAX_BATCH);
     wanted = false;
     try {
-      if (unkept !== null) await keep(unkept);
-      const batch =
-        taken.length === 0
-          ? null
-          : batchChallenges(
-              hashing,
-              taken.map(({ challenge }) => challenge),
-            );
-      const seal = await quoteSeal(batch?.root ?? null);
-      latest = seal;
-      sealedTo = parts.head().size;
+      if (unkept.some(({ evidence }) => evidence !== null)) await keepAll();
+      if (unanswered !== null && unkept.length >= MAX_UNANSWERED) {
+        unkept.pop();
+        await quoteSeal(unanswered);
+      }
+      const batch = batchOf(taken);
+      const seal = await quoteSeal(statementFor(batch?.root ?? null));
       taken.forEach(({ resolve }, index) => resolve({ ...seal, challenge: batch?.path(index) ?? null }));
     } catch (error) {
       for (const { reject } of taken) reject(error);
@@ -180,8 +202,9 @@ export function createSealer(parts: SealerParts): Sealer {
 
   return {
     request,
-    challenged(challenge) {
+    async challenged(challenge) {
       requireChallenge(challenge);
+      if (stopped) fail('QUOTE_UNAVAILABLE', 'the enclave stops');
       if (asked.length >= MAX_WAITING) fail('QUOTE_UNAVAILABLE', `${MAX_WAITING} challenges wait for a seal`);
       return new Promise((resolve, reject) => {
         asked.push({ challenge, resolve, reject });
@@ -198,6 +221,8 @@ export function createSealer(parts: SealerParts): Sealer {
     stop() {
       stopped = true;
       clearInterval(tick);
+      for (const { reject } of asked.splice(0))
+        reject(new AssayError('QUOTE_UNAVAILABLE', 'the enclave stops'));
     },
   };
 }

@@ -3,7 +3,8 @@
  * is overwritten by what its key proves. Requests that fail before a principal is known are counted, not logged.
  */
 import type { Hashing } from '../../src/base/crypto.ts';
-import { fail } from '../../src/base/errors.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { AssayError, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { JsonValue } from '../../src/codec/json.ts';
 import { parseJson } from '../../src/codec/json.ts';
@@ -32,26 +33,50 @@ export interface Decider {
 
 const NONCE = { min: 16, max: 64 } as const;
 const NOTHING: Uint8Array = new Uint8Array(0);
-const MAX_AUDIENCE = 256;
+/** What a leaf can hold, in bytes of UTF-8. */
+const MAX_NAME = 255;
 const MAX_LABELS = 16;
+const MAX_LABEL = 64;
+const MAX_SNAPSHOT = { bytes: 1_048_576, depth: 64 } as const;
+
+const sizeOf = (text: string): number => utf8(text).length;
 
 function checkRequest(request: DecideRequest, maxValidForMs: number): void {
   const wrong = (field: string, rule: string): never => fail('REQUEST_INVALID', `${field}: ${rule}`);
   if (request.nonce.length < NONCE.min || request.nonce.length > NONCE.max)
     wrong('nonce', `${NONCE.min} to ${NONCE.max} bytes`);
-  if (request.audience.length > MAX_AUDIENCE) wrong('audience', `at most ${MAX_AUDIENCE} characters`);
+  if (request.interventionPoint === '' || sizeOf(request.interventionPoint) > MAX_NAME)
+    wrong('intervention_point', `1 to ${MAX_NAME} bytes`);
+  if (sizeOf(request.audience) > MAX_NAME) wrong('audience', `at most ${MAX_NAME} bytes`);
   if (request.requiredLevel > 2) wrong('required_level', '0, 1 or 2');
   if (request.validForMs < 1 || request.validForMs > maxValidForMs)
     wrong('valid_for_ms', `1 to ${maxValidForMs}`);
-  if (request.labels.length > MAX_LABELS || request.labels.some((label) => label.length > 64))
-    wrong('labels', 'at most 16 of 64 characters');
+  const fits = (label: string): boolean => label !== '' && sizeOf(label) <= MAX_LABEL;
+  if (request.labels.length > MAX_LABELS || !request.labels.every(fits))
+    wrong('labels', `at most ${MAX_LABELS} of 1 to ${MAX_LABEL} bytes`);
   if (request.session.length > 64) wrong('session', 'at most 64 bytes');
 }
 
 /** The tool that the call is for: what the policy projected, else the audience that the caller named. */
 function audienceOf(evaluation: Evaluation, request: DecideRequest): string | null {
   if (request.audience !== '') return request.audience;
-  return evaluation.toolName;
+  const { toolName } = evaluation;
+  // No tool that a policy knows has such a name: the decision is deny, and its leaf must fit.
+  return toolName === null || toolName === '' || sizeOf(toolName) > MAX_NAME ? null : toolName;
+}
+
+/** Throws REQUEST_INVALID naming the snapshot and what is wrong with it. */
+function readSnapshot(bytes: Uint8Array): JsonValue {
+  try {
+    return parseJson(bytes, {
+      maxBytes: MAX_SNAPSHOT.bytes,
+      maxDepth: MAX_SNAPSHOT.depth,
+      path: 'snapshot',
+    });
+  } catch (cause) {
+    if (!(cause instanceof AssayError)) throw cause;
+    throw new AssayError('REQUEST_INVALID', cause.message, { cause });
+  }
 }
 
 export function createDecider(parts: DeciderParts): Decider {
@@ -98,17 +123,14 @@ export function createDecider(parts: DeciderParts): Decider {
   return {
     async decide(request, spkiHash) {
       if (spkiHash === null) return refuse('PRINCIPAL_UNKNOWN', 'no client certificate');
-      checkRequest(request, parts.maxValidForMs);
-      const snapshot: JsonValue = parseJson(request.snapshot, {
-        maxBytes: 1_048_576,
-        maxDepth: 64,
-        path: 'snapshot',
-      });
       while (policies.settled !== null) await policies.settled.catch(() => undefined);
       // From here to `append` nothing awaits: leaves stand in the order of the policies that made them.
       if (policies.version() === 0) return refuse('POLICY_MISSING', 'no policy has been loaded');
       const found = policies.find(spkiHash);
-      if (found === null) return refuse('PRINCIPAL_UNKNOWN', `no policy maps this client key: ${toHex(spkiHash)}`);
+      if (found === null)
+        return refuse('PRINCIPAL_UNKNOWN', `no policy maps this client key: ${toHex(spkiHash)}`);
+      checkRequest(request, parts.maxValidForMs);
+      const snapshot = readSnapshot(request.snapshot);
       const evaluation = evaluate(found.force.policy, {
         interventionPoint: request.interventionPoint,
         snapshot,

@@ -7,6 +7,7 @@ import { equalBytes, u64be } from '../../src/base/bytes.ts';
 import type { Millis } from '../../src/base/clock.ts';
 import type { Crypto } from '../../src/base/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
+import { fromHex } from '../../src/base/hex.ts';
 import { draftLeaf, type Leaf, type LeafDraft } from '../../src/log/leaf.ts';
 import { policiesDigest } from '../../src/log/policies.ts';
 import type { Receipt } from '../../src/log/receipt.ts';
@@ -59,7 +60,17 @@ const MAX_TENANTS = 1_024;
 export function createPolicies(parts: PoliciesParts): Policies {
   const { crypto } = parts;
   const inForce = new Map<string, PolicyInForce>();
+  /** One order at a time: each is judged by the one before. */
+  let loading: Promise<unknown> | null = null;
   let settled: Promise<unknown> | null = null;
+
+  /** A client key has one tenant, or restarts and reloads could change for whom it speaks. */
+  function requireOwnPrincipals(tenant: string, policy: CompiledPolicy): void {
+    for (const [other, force] of inForce)
+      for (const { id, key } of other === tenant ? [] : policy.principals)
+        if (force.policy.principal(fromHex(key)) !== null)
+          fail('POLICY_PRINCIPAL_DUPLICATE', `the key of ${id} belongs to a principal of another tenant`);
+  }
 
   /** Everything that can be said of an order and its bundle; `now` is null when the log is replayed. */
   async function admit(
@@ -71,6 +82,9 @@ export function createPolicies(parts: PoliciesParts): Policies {
     const { keys, threshold } = parts.authorities;
     const order = await verifyOrder(signed, { kind: 'policy', authorities: keys, threshold, crypto });
     const digest = crypto.sha256(bundle);
+    // Only what was signed is read at all.
+    if (!equalBytes(digest, order.bundleDigest))
+      fail('ORDER_BUNDLE_MISMATCH', 'the bundle is not the one that was signed');
     const { tenant } = parseBundle(bundle);
     const current = inForce.get(tenant);
     if (current === undefined && inForce.size >= MAX_TENANTS)
@@ -87,6 +101,7 @@ export function createPolicies(parts: PoliciesParts): Policies {
           : { version: current.version, digest: current.order };
     checkPolicyOrder(order, { origin: parts.origin, tenant, bundleDigest: digest, current: last, now });
     const policy = await parts.compile(bundle);
+    requireOwnPrincipals(tenant, policy);
     return { tenant, force: { policy, version: order.version, digest, order: crypto.sha256(signed.order) } };
   }
 
@@ -94,7 +109,7 @@ export function createPolicies(parts: PoliciesParts): Policies {
     const { tenant, force } = await admit(orderBytes, bundle, parts.clock.now());
     await parts.keep(orderBytes);
     await parts.keep(bundle);
-    const receipt = await parts.append(
+    const logging = parts.append(
       draftLeaf({
         kind: 'policy_change',
         tenant,
@@ -102,8 +117,14 @@ export function createPolicies(parts: PoliciesParts): Policies {
         references: { order: crypto.sha256(orderBytes), bundle: force.digest, version: u64be(force.version) },
       }),
     );
-    inForce.set(tenant, force);
-    return { receipt, version: force.version };
+    settled = logging;
+    try {
+      const receipt = await logging;
+      inForce.set(tenant, force);
+      return { receipt, version: force.version };
+    } finally {
+      settled = null;
+    }
   }
 
   return {
@@ -115,13 +136,13 @@ export function createPolicies(parts: PoliciesParts): Policies {
       return null;
     },
     async load(order, bundle) {
-      while (settled !== null) await settled.catch(() => undefined);
-      const loading = loadNow(order, bundle);
-      settled = loading;
+      while (loading !== null) await loading.catch(() => undefined);
+      const loaded = loadNow(order, bundle);
+      loading = loaded;
       try {
-        return await loading;
+        return await loaded;
       } finally {
-        settled = null;
+        loading = null;
       }
     },
     async restore(leaf, orderBytes, bundle) {

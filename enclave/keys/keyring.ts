@@ -72,11 +72,21 @@ export interface Birth {
   readonly quote: (binding: Uint8Array) => Promise<Uint8Array>;
 }
 
-/** Makes a keyring. The caller has verified the genesis order; `seed` is wiped before this returns. */
-export async function createKeyring(
-  parts: KeyringParts,
-  birth: Birth,
-): Promise<{ keyring: Keyring; file: KeyringFile }> {
+export interface MadeKeyring {
+  readonly keyring: Keyring;
+  readonly file: KeyringFile;
+}
+
+/** Makes a keyring. The caller has verified the genesis order; `seed` is wiped before this settles. */
+export async function createKeyring(parts: KeyringParts, birth: Birth): Promise<MadeKeyring> {
+  try {
+    return await makeKeyring(parts, birth);
+  } finally {
+    birth.seed.fill(0);
+  }
+}
+
+async function makeKeyring(parts: KeyringParts, birth: Birth): Promise<MadeKeyring> {
   const { crypto, backend, origin } = parts;
   const log = deriveLog(birth.seed);
   const { thumbprints, named } = describe(crypto, log);
@@ -93,13 +103,20 @@ export async function createKeyring(
   const header = KeyringStatement.encode(statement);
   const evidence = await birth.quote(bind(crypto, DOMAINS.keyring, header));
   const dataKey = await backend.generateDataKey(contextOf(crypto, header, statement));
-  const sealedSeed = sealAesGcm(dataKey.plaintext, birth.nonce, birth.seed, header);
-  dataKey.plaintext.fill(0);
-  birth.seed.fill(0);
+  const sealedSeed = withSecret(dataKey.plaintext, (key) => sealAesGcm(key, birth.nonce, birth.seed, header));
   return {
     keyring: { keyringId: birth.keyringId, custody: backend.custody, log, thumbprints, named },
     file: { header, birth: evidence, wrappedKey: dataKey.wrapped, sealedSeed },
   };
+}
+
+/** Uses a secret and wipes it, also when its use fails. */
+function withSecret<T>(secret: Uint8Array, use: (secret: Uint8Array) => T): T {
+  try {
+    return use(secret);
+  } finally {
+    secret.fill(0);
+  }
 }
 
 /** Judges the birth evidence: resolves when `evidence` is authentic, acceptable code, over `binding`. */
@@ -122,10 +139,10 @@ export async function openKeyring(
     fail('KEYRING_MISMATCH', `in custody of ${statement.custody}, not ${backend.custody}`);
   await judgeBirth(file.birth, bind(crypto, DOMAINS.keyring, file.header));
   const dataKey = await backend.decrypt(file.wrappedKey, contextOf(crypto, file.header, statement));
-  const seed = openSeed(dataKey, file);
-  dataKey.fill(0);
-  const log = deriveLog(seed);
-  seed.fill(0);
+  const log = withSecret(
+    withSecret(dataKey, (key) => openSeed(key, file)),
+    deriveLog,
+  );
   const { thumbprints, named } = describe(crypto, log);
   const same =
     statement.keys.length === thumbprints.length &&

@@ -10,9 +10,12 @@ export interface EnclaveClock {
   /** Milliseconds since the epoch; never less than any earlier answer. */
   now(): Millis;
   readonly source: string;
-  /** How far `now` may be off, in milliseconds: round trip of the anchor plus drift since. */
+  /** How far `now` may be off, in milliseconds: round trip of the anchor, drift since, what was said too early. */
   errorMs(): number;
-  /** Takes a newer anchor; an anchor behind what was already said is kept out, never followed back. */
+  /**
+   * Takes a newer anchor. One behind what was already said is never followed back: the counter goes on from what
+   * was said, and the distance stands in the error.
+   */
   anchor(time: Millis, roundTripMs: number): void;
   /** Refuses to run before `floor`: `CLOCK_BEFORE_LOG`. */
   requireAtLeast(floor: Millis): void;
@@ -34,29 +37,36 @@ export function createClock(
   let error = roundTripMs;
   let last = first;
   const elapsedMs = (): number => Number((monotonicNs() - taken) / 1_000n) / 1_000;
+  const errorMs = (): number => Math.ceil(error + (elapsedMs() * DRIFT_PPM) / 1e6);
+
+  function now(): Millis {
+    last = Math.max(last, Math.floor(base + elapsedMs()));
+    return last;
+  }
+
+  function goOn(from: Millis, newError: number): void {
+    base = from;
+    taken = monotonicNs();
+    error = newError;
+  }
 
   return {
     source,
-    now(): Millis {
-      last = Math.max(last, Math.floor(base + elapsedMs()));
-      return last;
-    },
-    errorMs(): number {
-      return Math.ceil(error + (elapsedMs() * DRIFT_PPM) / 1e6);
-    },
+    now,
+    errorMs,
     anchor(time: Millis, newRoundTripMs: number): void {
-      base = time;
-      taken = monotonicNs();
-      error = newRoundTripMs;
+      const said = now();
+      goOn(Math.max(time, said), newRoundTripMs + Math.max(0, said - time));
     },
     requireAtLeast(floor: Millis): void {
       if (base + elapsedMs() + TOLERANCE_MS < floor) {
         fail(
           'CLOCK_BEFORE_LOG',
-          `the hardware's time is ${Math.round(floor - base)} ms before the last logged decision`,
+          `the hardware's time is ${Math.round(floor - base - elapsedMs())} ms before the last logged decision`,
         );
       }
-      last = Math.max(last, floor);
+      const ahead = floor - now();
+      if (ahead > 0) goOn(floor, errorMs() + ahead);
     },
   };
 }

@@ -48,10 +48,13 @@ export function requireDecision(options: GateOptions): Gate {
   const capacity = options.capacity ?? CAPACITY;
   /** Place in the log to expiry, in the order of use; what has expired cannot be replayed and may be dropped. */
   const used = new Map<string, Millis>();
+  /** Receipts that expired before this may be forgotten; a clock that is set back must not revive them. */
+  let forgottenTo: Millis = 0;
 
   function forgetExpired(at: Millis): void {
     if (used.size < capacity) return;
     for (const [key, expires] of used) if (expires < at) used.delete(key);
+    forgottenTo = Math.max(forgottenTo, at);
     if (used.size >= capacity) fail('GATE_FULL', `${capacity} unexpired receipts are remembered already`);
   }
 
@@ -70,8 +73,11 @@ export function requireDecision(options: GateOptions): Gate {
       });
       const key = `${service.origin} ${leaf.index} ${toHex(call.nonce)}`;
       if (used.has(key)) fail('RECEIPT_REPLAYED', `the receipt of leaf ${leaf.index} has been used here`);
+      const expires = leaf.notAfter ?? Number.MAX_SAFE_INTEGER;
+      if (expires < forgottenTo)
+        fail('RECEIPT_EXPIRED', 'the decision had expired before the clock was set back');
       forgetExpired(at);
-      used.set(key, leaf.notAfter ?? Number.MAX_SAFE_INTEGER);
+      used.set(key, expires);
       return call.arguments;
     },
   };

@@ -6,7 +6,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, si
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { nodeCrypto } from '../../native/crypto.ts';
-import { AssayError } from '../../src/base/errors.ts';
+import { AssayError, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { formatPem } from '../../src/codec/pem.ts';
 import { selfSignedCertificate } from '../../src/codec/x509-write.ts';
@@ -24,6 +24,8 @@ const DAY_MS = 86_400_000;
 
 function identityOf(keyPem: string): ClientIdentity {
   const privateKey = createPrivateKey(keyPem);
+  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+    fail('CLIENT_KEY_INVALID', 'not a P-256 key');
   const spki = new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }));
   const certificate = selfSignedCertificate({
     subjectCommonName: 'assay client',
@@ -44,12 +46,11 @@ export function createClientIdentity(): ClientIdentity {
 
 /** Reads a PKCS#8 PEM key (P-256), or makes one of mode 0600 when the file is absent and `create` is set. */
 export function loadClientIdentity(path: string, options: { create: boolean }): ClientIdentity {
-  if (!existsSync(path) && options.create) {
-    const made = createClientIdentity();
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, made.key, { mode: 0o600 });
-  }
   try {
+    if (options.create && !existsSync(path)) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, createClientIdentity().key, { mode: 0o600, flag: 'wx' });
+    }
     return identityOf(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new AssayError('CLIENT_KEY_INVALID', `${path}: not a readable P-256 key in PKCS#8 PEM`, {

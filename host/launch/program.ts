@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { AssayError, CODES, type Code } from '../../src/base/errors.ts';
+import { existsSync } from 'node:fs';
+import { AssayError, CODES, type Code, fail } from '../../src/base/errors.ts';
 import { CHECKOUT } from './home.ts';
 
 export interface Program {
@@ -20,6 +21,8 @@ export interface Program {
 }
 
 const READY_MS = 30_000;
+/** What does not go when it is told to, goes without being asked. */
+const GOODBYE_MS = 10_000;
 const STDERR_KEPT = 8_192;
 const running = new Set<ChildProcess>();
 
@@ -29,7 +32,8 @@ process.once('exit', () => {
 
 /** Programs are always the compiled ones. */
 function pathOf(program: string): string {
-  return join(CHECKOUT, 'dist', program);
+  const path = join(CHECKOUT, 'dist', program);
+  return existsSync(path) ? path : fail('NOT_BUILT', `${path} is absent; run 'make build'`);
 }
 
 /** A program that refuses says `CODE: message` last on stderr; that becomes the error. */
@@ -91,7 +95,9 @@ export async function startProgram(
     ended,
     async kill(signal = 'SIGTERM') {
       child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), GOODBYE_MS);
       await ended;
+      clearTimeout(timer);
     },
   };
 }

@@ -22,8 +22,13 @@ export function heldReceipts({ decided, client }: Pick<Scene, 'decided' | 'clien
 }
 
 /** A copy of the log that covers at least `size` leaves; tiles follow the decisions by a moment. */
-export async function copyLog(store: string, folder: string, size: number): Promise<string> {
-  const deadline = performance.now() + PATIENCE_MS;
+export async function copyLog(
+  store: string,
+  folder: string,
+  size: number,
+  patienceMs: number = PATIENCE_MS,
+): Promise<string> {
+  const deadline = performance.now() + patienceMs;
   for (let attempt = 0; ; attempt++) {
     const target = join(folder, `copy-${attempt}`);
     const exported = await exportBundle(store, target).catch(() => null);

@@ -22,14 +22,16 @@ export function pathToWire(path: ChallengePath | null): {
   };
 }
 
+/** Throws MESSAGE_VALUE_INVALID for a place without a count. */
 export function pathFromWire({
   challengeIndex,
   challengeCount,
   challengePath,
 }: PathMessage): ChallengePath | null {
-  return challengeCount === 0
-    ? null
-    : { index: challengeIndex, count: challengeCount, path: [...challengePath] };
+  if (challengeCount > 0) return { index: challengeIndex, count: challengeCount, path: [...challengePath] };
+  if (challengeIndex > 0 || challengePath.length > 0)
+    fail('MESSAGE_VALUE_INVALID', 'challenge_count: 0, with a place in the tree');
+  return null;
 }
 
 export function attestationToWire(attestation: Attestation): AttestationMessage {

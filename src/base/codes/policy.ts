@@ -42,7 +42,7 @@ export const POLICY_CODES = {
   },
   POLICY_PRINCIPAL_DUPLICATE: {
     kind: 'malformed',
-    meaning: 'Two principals of a bundle have the same identifier or the same key',
+    meaning: 'Two principals of a bundle have the same identifier or key, or two tenants the same client key',
     remedy: 'Give each principal its own identifier and its own client key',
   },
   POLICY_SOURCE_INVALID: {
