@@ -107,6 +107,26 @@ describe('a failing fdatasync', () => {
   });
 });
 
+describe('an ending between the tiles and the checkpoint', () => {
+  it('leaves the published log whole, with the partial tiles that it needs', async () => {
+    using folder = testFolder();
+    const { store, ...disk } = failing(folder.path);
+    const { session } = await store.open();
+    await stage(store, session, 0, 300);
+    await store.publish(session, plainCheckpoint(plainLeaves(0, 300)));
+    await stage(store, session, 300, 700);
+    disk.break('rename', 'log/checkpoint', 'EIO');
+    await expect(store.publish(session, plainCheckpoint(plainLeaves(0, 700)))).toRejectWith('STORE_IO');
+    await store.close();
+    const after = testStore(folder.path);
+    const opened = await after.open();
+    expect(opened).toMatchObject({ published: 300, next: 700 });
+    await after.publish(opened.session, plainCheckpoint(plainLeaves(0, 700)));
+    expect(filesIn(join(folder.path, 'log')).has('tile/0/001.p/44')).toBe(false);
+    await after.close();
+  });
+});
+
 describe('a full disk', () => {
   it('refuses the batch that does not fit, and serves on when there is room', async () => {
     using folder = testFolder();

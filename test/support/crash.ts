@@ -5,12 +5,12 @@ import { expect } from 'vitest';
 import type { Ledger } from '../../enclave/ledger/index.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { toHex } from '../../src/base/hex.ts';
-import { openCheckpoint, verifyCheckpoint } from '../../src/log/checkpoint.ts';
-import { leafHash, rootOf, verifyInclusion } from '../../src/log/merkle.ts';
+import { openCheckpoint } from '../../src/log/checkpoint.ts';
+import { leafHash, rootOf } from '../../src/log/merkle.ts';
 import type { Receipt } from '../../src/log/receipt.ts';
 import { decodeEntries, entriesPath, TILE_WIDTH, tileWidth } from '../../src/log/tile.ts';
 import { decisionDraft } from './log.ts';
-import { localStore, TestService, testStore } from './ledger.ts';
+import { localStore, type TestService, testStore, verifyTestReceipt } from './ledger.ts';
 import { expectedTiles, filesIn } from './store.ts';
 
 export const POINTS: number = Number(process.env['ASSAY_KILLS'] ?? 50);
@@ -89,28 +89,12 @@ async function verifyAll(
   leaves: readonly Uint8Array[],
 ): Promise<Map<number, string>> {
   const heads = new Map<number, string>();
-  const notes = new Map<string, { size: number; root: Uint8Array }>();
-  for (const { leaf, index, proof, checkpoint } of receipts) {
-    const head = notes.get(checkpoint) ?? (await verifyHead(service, checkpoint));
-    notes.set(checkpoint, head);
-    expect(heads.get(head.size) ?? toHex(head.root)).toBe(toHex(head.root));
-    heads.set(head.size, toHex(head.root));
-    verifyInclusion(nodeCrypto, { index, leafHash: leafHash(nodeCrypto, leaf), proof, ...head });
+  for (const receipt of receipts) {
+    const { size, root } = await verifyTestReceipt(service, receipt);
+    expect(heads.get(size) ?? toHex(root)).toBe(toHex(root));
+    heads.set(size, toHex(root));
+    const { leaf, index } = receipt;
     expect(Buffer.compare(leaves[index] ?? new Uint8Array(0), leaf), `leaf ${index}`).toBe(0);
   }
   return heads;
-}
-
-async function verifyHead(
-  service: TestService,
-  checkpoint: string,
-): Promise<{ size: number; root: Uint8Array }> {
-  const opened = openCheckpoint(checkpoint);
-  const epoch = opened.epochs[0] as number;
-  const epochKey = service.epochs.get(epoch) as Uint8Array;
-  return verifyCheckpoint(
-    opened,
-    { origin: service.origin, logKey: service.logKey, epoch, epochKey },
-    nodeCrypto,
-  );
 }
