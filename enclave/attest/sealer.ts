@@ -128,7 +128,7 @@ export function createSealer(parts: SealerParts): Sealer {
   const unkept: KeptSeal[] = [];
 
   async function keepAll(): Promise<void> {
-    for (const seal of [...unkept]) {
+    for (let seal = unkept[0]; seal !== undefined; seal = unkept[0]) {
       await parts.keep(seal);
       unkept.shift();
     }
