@@ -242,6 +242,7 @@ class GroupCommit implements Ledger {
       this.#suspend(error, batch);
       return;
     }
+    // From here on an error has no answer but the end of the process: nothing catches it, and recovery takes over.
     this.#doctor.settle();
     this.#frontier = frontier;
     this.#trail = batch.trail;
