@@ -6,4 +6,4 @@ export { ORIGIN } from './config.ts';
 export { type DevHome, devHome } from './home.ts';
 export { genesisOrder, type Prepared, prepare, signOrder } from './prepare.ts';
 export { type Program, startProgram } from './program.ts';
-export { launchSystem, type System, type SystemOptions } from './system.ts';
+export { launchSystem, type System, type SystemOptions, type SystemPart } from './system.ts';

@@ -33,11 +33,19 @@ export interface System {
   readonly url: string;
   /** Unix socket of the enclave itself, as the relay reaches it. */
   readonly socket: string;
+  /** The programs as they run now; `restart` replaces them. */
   readonly store: Program;
   readonly hardware: Program;
   readonly relay: Program;
+  /**
+   * What a supervisor does with a part that has died: starts it again at the same addresses, while the others live
+   * on. A part that still runs is killed first. Throws what the part said when it refused to start.
+   */
+  restart(part: SystemPart): Promise<Program>;
   stop(): Promise<void>;
 }
+
+export type SystemPart = 'store' | 'hardware' | 'relay';
 
 const RPC_PORT = 5000;
 const STORE_PORT = 5001;
@@ -57,55 +65,81 @@ function hardwareArguments(options: SystemOptions, vm: string): string[] {
   ];
 }
 
+interface Places {
+  readonly vm: string;
+  /** The enclave's listener, as the relay reaches it. */
+  readonly socket: string;
+}
+
+function startStore(options: SystemOptions, { vm }: Places): Promise<Program> {
+  const listen = `unix:${join(vm, 'vsock', `host.${STORE_PORT}`)}`;
+  return startProgram('store', 'host/store/main.js', ['--dir', options.store, '--listen', listen]);
+}
+
+function startHardware(options: SystemOptions, { vm }: Places): Promise<Program> {
+  const { onConsole } = options;
+  const watch = onConsole === undefined ? {} : { onLine: onConsole };
+  return startProgram('simulated hardware', 'host/simulator/main.js', hardwareArguments(options, vm), watch);
+}
+
+function startRelay(listen: string, { socket }: Places): Promise<Program> {
+  return startProgram('relay', 'host/relay/main.js', ['--listen', listen, '--to', `unix:${socket}`]);
+}
+
 /** Throws what the enclave said when it refused to boot, under its own code. */
 export async function launchSystem(options: SystemOptions): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), 'assay-'));
   chmodSync(folder, 0o700);
   const vm = join(folder, 'vm');
   mkdirSync(join(vm, 'vsock'), { recursive: true, mode: 0o700 });
-  const started: Program[] = [];
+  const places: Places = { vm, socket: join(vm, 'vsock', `enclave.${RPC_PORT}`) };
+  const running = new Map<SystemPart, Program>();
   const stop = async (): Promise<void> => {
-    for (const program of started.toReversed()) await program.kill();
+    for (const program of [...running.values()].toReversed()) await program.kill();
     rmSync(folder, { recursive: true, force: true });
   };
-  const start = async (...args: Parameters<typeof startProgram>): Promise<Program> => {
-    const program = await startProgram(...args);
-    started.push(program);
+  const starts = {
+    store: () => startStore(options, places),
+    hardware: () => startHardware(options, places),
+    // Once it has taken a port, it keeps it.
+    relay: () => startRelay(addressOf(running.get('relay')) ?? options.listen ?? '127.0.0.1:0', places),
+  };
+  const start = async (part: SystemPart): Promise<Program> => {
+    const program = await starts[part]();
+    running.set(part, program);
     return program;
   };
   try {
-    const socket = join(vm, 'vsock', `enclave.${RPC_PORT}`);
     // The operator's side of a birth: read only by an enclave that finds no keyring.
     mkdirSync(options.store, { recursive: true, mode: 0o700 });
     writeFileSync(join(options.store, 'genesis'), options.genesis);
-    const store = await start('store', 'host/store/main.js', [
-      '--dir',
-      options.store,
-      '--listen',
-      `unix:${join(vm, 'vsock', `host.${STORE_PORT}`)}`,
-    ]);
-    const hardware = await start(
-      'simulated hardware',
-      'host/simulator/main.js',
-      hardwareArguments(options, vm),
-      options.onConsole === undefined ? {} : { onLine: options.onConsole },
-    );
-    const relay = await start('relay', 'host/relay/main.js', [
-      '--listen',
-      options.listen ?? '127.0.0.1:0',
-      '--to',
-      `unix:${socket}`,
-    ]);
-    return {
-      url: `assay://${String(relay.ready['address']).replace(/^[a-z]+:\/\//, '')}`,
-      socket,
-      store,
-      hardware,
-      relay,
-      stop,
-    };
+    for (const part of ['store', 'hardware', 'relay'] as const) await start(part);
   } catch (error) {
     await stop();
     throw error;
   }
+  const now = (part: SystemPart): Program => running.get(part) as Program;
+  return {
+    url: `assay://${String(addressOf(now('relay'))).replace(/^[a-z]+:\/\//, '')}`,
+    socket: places.socket,
+    get store() {
+      return now('store');
+    },
+    get hardware() {
+      return now('hardware');
+    },
+    get relay() {
+      return now('relay');
+    },
+    async restart(part) {
+      await now(part).kill('SIGKILL');
+      return start(part);
+    },
+    stop,
+  };
+}
+
+/** Where a relay listens, as it said itself. */
+function addressOf(relay: Program | undefined): string | undefined {
+  return relay === undefined ? undefined : String(relay.ready['address']);
 }
