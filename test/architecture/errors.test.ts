@@ -51,7 +51,8 @@ describe('error catalogue', () => {
       (code) =>
         CODES[code].meaning.length < 12 ||
         CODES[code].remedy.length < 8 ||
-        CODES[code].meaning.endsWith('.') || CODES[code].remedy.endsWith('.'),
+        CODES[code].meaning.endsWith('.') ||
+        CODES[code].remedy.endsWith('.'),
     );
     expect(mute).toEqual([]);
   });
