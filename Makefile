@@ -59,6 +59,7 @@ corpus: node_modules/.installed ## fetch the recorded evidence from its public s
 
 docs: node_modules/.installed ## pages that are made from the code
 	$(NODE) --no-warnings test/support/errors-page.ts
+	$(NODE) --no-warnings test/support/formats-page.ts
 	$(NODE) --no-warnings test/support/trust-schema-page.ts
 
 pack: dist/.built ## the assay-verifier package
