@@ -32,7 +32,8 @@ export async function connectSimulatedNsm(path: string): Promise<NsmTransport> {
   socket.on('error', () => end('failed'));
   socket.on('close', () => end('is gone'));
   socket.on('data', (chunk: Uint8Array) => {
-    received = received.length === 0 ? chunk : concat(received, chunk);
+    // Concatenated even when it is the first: `slice` of a Buffer would be a view.
+    received = concat(received, chunk);
     while (received.length >= HEADER) {
       const length = new DataView(received.buffer, received.byteOffset).getUint32(0);
       if (length > NSM_MAX_RESPONSE) return end('sent more than a module can');
