@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Address, listen, nodeCrypto } from '../native/index.ts';
-import { fail } from '../src/base/errors.ts';
+import { AssayError, fail } from '../src/base/errors.ts';
 import { boot, type Machine } from './boot.ts';
 import { createConsole, problemLine } from './console.ts';
 import { createCompiler } from './decide/compile.ts';
@@ -23,10 +23,19 @@ export function requireMeasuredFlags(started: readonly string[], measured: strin
     fail('FLAGS_NOT_MEASURED', 'Node was started with other flags than the image names');
 }
 
+/** A patched module has other measurements anyway; it is the image that is wrong then, not the enclave. */
+function compileModule(name: string): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(readFileSync(beside(name)));
+  } catch (cause) {
+    throw new AssayError('PROGRAM_INVALID', `${name} does not compile`, { cause });
+  }
+}
+
 /** What every machine has alike: configuration, crypto, compiler, counter, console. */
 export function measuredParts(): Pick<Machine, 'config' | 'crypto' | 'compile' | 'monotonicNs' | 'console'> {
   requireMeasuredFlags(process.execArgv, readFileSync(beside('cmdline'), 'utf8'));
-  const cedar = new WebAssembly.Module(readFileSync(beside('cedar_wasm_bg.wasm')));
+  const cedar = compileModule('cedar_wasm_bg.wasm');
   return {
     config: new Uint8Array(readFileSync(beside('config.json'))),
     crypto: nodeCrypto,
