@@ -16,13 +16,18 @@ export type Trial =
 const TRIAL_MS = 10_000;
 const TRIAL_LIMITS = { maxOldGenerationSizeMb: 256, stackSizeMb: 4 } as const;
 
-async function tryInWorker(worker: URL, cedar: WebAssembly.Module, bundle: Uint8Array): Promise<Trial> {
+async function tryInWorker(
+  worker: URL,
+  cedar: WebAssembly.Module,
+  bundle: Uint8Array,
+  patienceMs: number,
+): Promise<Trial> {
   const trial = new Worker(worker, { workerData: { cedar, bundle }, resourceLimits: TRIAL_LIMITS, env: {} });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Trial>((resolve) => {
       const refuse = (message: string): void => resolve({ ok: false, code: 'POLICY_TRIAL_FAILED', message });
-      timer = setTimeout(() => refuse(`the bundle took longer than ${TRIAL_MS} ms to compile`), TRIAL_MS);
+      timer = setTimeout(() => refuse(`the bundle took longer than ${patienceMs} ms to compile`), patienceMs);
       trial.once('message', (answer: Trial) => resolve(answer));
       trial.once('error', () => refuse('the bundle brought the compiler down'));
       trial.once('exit', () => refuse('the compiler gave no answer'));
@@ -38,9 +43,10 @@ export function createCompiler(
   hashing: Hashing,
   cedar: WebAssembly.Module,
   worker: URL,
+  patienceMs: number = TRIAL_MS,
 ): (bundle: Uint8Array) => Promise<CompiledPolicy> {
   return async (bundle) => {
-    const trial = await tryInWorker(worker, cedar, bundle);
+    const trial = await tryInWorker(worker, cedar, bundle, patienceMs);
     if (!trial.ok) fail(Object.hasOwn(CODES, trial.code) ? trial.code : 'POLICY_TRIAL_FAILED', trial.message);
     return compileBundle(bundle, { hashing, engines: createEngines({ cedar }) });
   };
