@@ -216,7 +216,7 @@ function codecOf(shape: Shape): MessageCodec<Value> {
     name: shape.name,
     write,
     encode(value) {
-      const writer = new protobuf.Writer();
+      const writer = protobuf.Writer.create();
       write(value, writer);
       return writer.finish(true);
     },

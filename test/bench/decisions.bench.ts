@@ -3,7 +3,7 @@
  * decision durably logged before it is answered. With the built-in engine and with the sample Cedar policy, 64 and
  * 1 in flight; fdatasync, Ed25519, P-384 and Cedar alone in the same run. Needs `make build`; about a minute.
  */
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -122,6 +122,12 @@ function request() {
   };
 }
 
+/** CPU time that a process has used, in milliseconds (Linux proc(5): utime and stime, in hundredths of a second). */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
 async function load(
   channel: Awaited<ReturnType<typeof openChannel>>,
   flight: number,
@@ -165,6 +171,7 @@ const system = await launchSystem({
   genesis: genesisOrder(authority, Date.now()),
   keyPolicy: home.keyPolicy,
 });
+const pids = [system.hardware.ready['pid'] as number, system.store.child.pid as number, process.pid];
 try {
   const sync = fdatasyncAlone(folder, 500);
   print(`fdatasync alone, after 500 bytes: p50 ${sync.toFixed(3)} ms`);
@@ -190,12 +197,17 @@ try {
     await load(channel, 64);
     for (const flight of [64, 1]) {
       const rounds: { rate: number; times: number[] }[] = [];
+      const before = pids.map(cpuMs);
       for (let round = 0; round < ROUNDS; round++) rounds.push(await load(channel, flight));
       const times = rounds.flatMap((round) => round.times);
       const p50 = quantile(times, 0.5);
+      const [enclave, store, client] = pids.map((pid, i) =>
+        Math.round((1_000 * (cpuMs(pid) - (before[i] as number))) / times.length),
+      );
       print(
         `${name}, ${flight} in flight: ${Math.round(median(rounds.map(({ rate }) => rate)))} decisions/s, p50 ${p50.toFixed(3)} ms, p99 ${quantile(times, 0.99).toFixed(3)} ms` +
-          (flight === 1 ? ` (fdatasync p50 + ${(p50 - sync).toFixed(3)} ms)` : ''),
+          (flight === 1 ? ` (fdatasync p50 + ${(p50 - sync).toFixed(3)} ms)` : '') +
+          `; CPU a decision: enclave ${enclave}, store ${store}, client ${client} µs`,
       );
     }
     channel.close();
