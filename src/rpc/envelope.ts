@@ -41,7 +41,7 @@ export function encodeRequest<Q, R>(
   timeoutMs: number,
   maxPayload: number,
 ): Uint8Array {
-  const writer = protobuf.Writer.create().raw(HEADER_SPACE);
+  const writer = new protobuf.Writer().raw(HEADER_SPACE);
   const timeoutNano = Math.round(timeoutMs * 1e6);
   REQUEST.write(
     { service: method.service, method: method.name, payload: NO_PAYLOAD, timeoutNano, metadata: [] },
@@ -58,14 +58,14 @@ export function encodeResponse<R>(
   message: R,
   maxPayload: number,
 ): Uint8Array {
-  const writer = protobuf.Writer.create().raw(HEADER_SPACE);
+  const writer = new protobuf.Writer().raw(HEADER_SPACE);
   writePayload(RESPONSE_PAYLOAD_TAG, codec, message, writer);
   return finish(writer, FRAME_RESPONSE, streamId, maxPayload);
 }
 
 /** A refusal is small whatever it says: `statusOf` bounds its text. */
 export function encodeRefusal(streamId: number, status: TtrpcStatus): Uint8Array {
-  const writer = protobuf.Writer.create().raw(HEADER_SPACE);
+  const writer = new protobuf.Writer().raw(HEADER_SPACE);
   RESPONSE.write({ status, payload: NO_PAYLOAD }, writer);
   return finish(writer, FRAME_RESPONSE, streamId, Number.MAX_SAFE_INTEGER);
 }

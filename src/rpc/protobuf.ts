@@ -216,7 +216,7 @@ function codecOf(shape: Shape): MessageCodec<Value> {
     name: shape.name,
     write,
     encode(value) {
-      const writer = protobuf.Writer.create();
+      const writer = new protobuf.Writer();
       write(value, writer);
       return writer.finish(true);
     },
