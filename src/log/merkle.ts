@@ -12,7 +12,7 @@ import { fail } from '../base/errors.ts';
 export const HASH_SIZE = 32;
 
 /** No proof in a tree of at most 2^53 leaves needs more hashes; longer ones are refused before any hashing. */
-export const MAX_PROOF = 53 * 2;
+export const MAX_PROOF: number = 53 * 2;
 
 const LEAF_PREFIX = Uint8Array.of(0);
 
