@@ -12,7 +12,7 @@ help: ## what there is
 
 install: node_modules/.installed ## the packages of the lock file, without install scripts
 node_modules/.installed: package-lock.json package.json
-	npm ci --ignore-scripts --no-audit --no-fund
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build: dist/.built build/measurements.json ## compile, make the enclave's program and its measurements
