@@ -242,7 +242,7 @@ export async function boot(machine: Machine): Promise<Booted> {
     origin: config.origin,
     crypto: machine.crypto,
     logKey,
-    acceptEpoch: (file) => kin.epoch(file),
+    acceptEpoch: (file) => kin.epoch(file, keyring.thumbprints),
   });
   clock.requireAtLeast(recovered.lastTime);
   const epoch = recovered.lastEpoch + 1;

@@ -10,6 +10,7 @@ import { toHex } from '../../src/base/hex.ts';
 import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
 import { parseAttestation } from '../../src/statement/attestation.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
+import type { NamedThumbprint } from '../../src/statement/fields.ts';
 import { Identity } from '../../src/statement/identity.ts';
 import { NITRO_ROOTS, type RootPin, simulatedRoot, verifyNitro } from '../../verifier/index.ts';
 import type { EnclaveConfig } from '../config.ts';
@@ -17,14 +18,27 @@ import type { EnclaveConfig } from '../config.ts';
 export interface Kin {
   /** Resolves when the evidence is genuine, of kin, and binds exactly these 64 bytes; else rejects with `code`. */
   judge(evidence: Uint8Array, binding: Uint8Array, code: Code): Promise<void>;
-  /** Reads an earlier epoch's attestation file and returns what it may speak for. */
-  epoch(attestation: Uint8Array): Promise<{ epoch: number; epochKey: Uint8Array; bootId: Uint8Array }>;
+  /**
+   * Reads an earlier epoch's attestation file and returns what it may speak for. It must have had the keyring that
+   * is open now: under another one, the leaves that it signed belong to another log of the same name.
+   */
+  epoch(
+    attestation: Uint8Array,
+    keyring: readonly NamedThumbprint[],
+  ): Promise<{ epoch: number; epochKey: Uint8Array; bootId: Uint8Array }>;
 }
 
 export interface KinParts {
   readonly crypto: Crypto;
   readonly config: EnclaveConfig;
   readonly measurements: ReadonlyMap<number, Uint8Array>;
+}
+
+function sameKeyring(a: readonly NamedThumbprint[], b: readonly NamedThumbprint[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((key, i) => key.name === b[i]?.name && equalBytes(key.thumbprint, b[i].thumbprint))
+  );
 }
 
 function rootsFor(config: EnclaveConfig): readonly RootPin[] {
@@ -64,7 +78,7 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
 
   return {
     judge,
-    async epoch(bytes) {
+    async epoch(bytes, keyring) {
       try {
         const attestation = parseAttestation(bytes);
         const identity = Identity.decode(attestation.identity);
@@ -75,6 +89,8 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
         );
         if (identity.origin !== config.origin)
           fail('EPOCH_UNACCEPTABLE', `an epoch of ${identity.origin}, this is ${config.origin}`);
+        if (!sameKeyring(identity.keyring, keyring))
+          fail('EPOCH_UNACCEPTABLE', `epoch ${identity.epoch} had another keyring`);
         return { epoch: identity.epoch, epochKey: identity.epochKey, bootId: identity.bootId };
       } catch (error) {
         if (error instanceof AssayError && error.code === 'EPOCH_UNACCEPTABLE') throw error;

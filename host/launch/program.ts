@@ -24,6 +24,7 @@ const READY_MS = 30_000;
 /** What does not go when it is told to, goes without being asked. */
 const GOODBYE_MS = 10_000;
 const STDERR_KEPT = 8_192;
+const MAX_MESSAGE = 400;
 const running = new Set<ChildProcess>();
 
 process.once('exit', () => {
@@ -36,13 +37,16 @@ function pathOf(program: string): string {
   return existsSync(path) ? path : fail('NOT_BUILT', `${path} is absent; run 'make build'`);
 }
 
-/** A program that refuses says `CODE: message` last on stderr; that becomes the error. */
+/** A program that refuses says `CODE: message` on stderr, perhaps with a hint after it; that becomes the error. */
 function refusal(name: string, stderr: string): AssayError {
-  const line = stderr.trim().split('\n').at(-1) ?? '';
-  const [, code, message] = /\b([A-Z][A-Z0-9_]{3,}): (.*)$/.exec(line) ?? [];
-  if (code !== undefined && message !== undefined && Object.hasOwn(CODES, code))
-    return new AssayError(code as Code, message.slice(0, 400));
-  return new AssayError('PROGRAM_FAILED', `${name} ended before it was ready: ${line.slice(0, 400)}`);
+  const lines = stderr.trim().split('\n');
+  for (const line of lines.toReversed()) {
+    const [, code, message] = /\b([A-Z][A-Z0-9_]{3,}): (.*)$/.exec(line) ?? [];
+    if (code !== undefined && message !== undefined && Object.hasOwn(CODES, code))
+      return new AssayError(code as Code, message.slice(0, MAX_MESSAGE));
+  }
+  const last = (lines.at(-1) ?? '').slice(0, MAX_MESSAGE);
+  return new AssayError('PROGRAM_FAILED', `${name} ended before it was ready: ${last}`);
 }
 
 export interface StartOptions {

@@ -25,7 +25,10 @@ describe('earlier epochs', () => {
     const enclave = await testEnclave();
     const file = await epochFile(enclave, { epoch: 7 });
     enclave.machine.now += 400 * 86_400_000;
-    expect(await enclave.kin.epoch(file)).toMatchObject({ epoch: 7, epochKey: IDENTITY.epochKey });
+    expect(await enclave.kin.epoch(file, IDENTITY.keyring)).toMatchObject({
+      epoch: 7,
+      epochKey: IDENTITY.epochKey,
+    });
   });
 
   it('of another image, hardware, service or statement are not: EPOCH_UNACCEPTABLE', async () => {
@@ -37,16 +40,19 @@ describe('earlier epochs', () => {
       await epochFile(elsewhere),
       await epochFile(enclave, { origin: 'sim.example.org/other' }),
       await epochFile(enclave, {}, DOMAINS.keyring),
+      await epochFile(enclave, { keyring: [{ name: 'log', thumbprint: new Uint8Array(32) }] }),
+      await epochFile(enclave, { keyring: [] }),
       await epochFile(await testEnclave({ faults: ['debug'] })),
       utf8('{}'),
       new Uint8Array(0),
     ];
-    for (const file of files) await expect(enclave.kin.epoch(file)).toRejectWith('EPOCH_UNACCEPTABLE');
+    for (const file of files)
+      await expect(enclave.kin.epoch(file, IDENTITY.keyring)).toRejectWith('EPOCH_UNACCEPTABLE');
     const genuine = new TextDecoder().decode(await epochFile(enclave));
     const other = new TextDecoder().decode(await epochFile(enclave, { epoch: 9 }));
     const identity = /"identity": "[^"]+"/;
     const spliced = genuine.replace(identity, identity.exec(other)?.[0] as string);
     expect(spliced).not.toBe(genuine);
-    await expect(enclave.kin.epoch(utf8(spliced))).toRejectWith('EPOCH_UNACCEPTABLE');
+    await expect(enclave.kin.epoch(utf8(spliced), IDENTITY.keyring)).toRejectWith('EPOCH_UNACCEPTABLE');
   });
 });
