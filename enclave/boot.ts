@@ -66,6 +66,7 @@ export interface Booted {
 }
 
 const MAX_BUNDLE = 1_048_576;
+const SEAL_SPACING_MS = 1_000;
 /** PCR16: the first register that is ours; it says which configuration this boot read. */
 const CONFIG_REGISTER = 16;
 
@@ -196,6 +197,7 @@ function makeSealer(ground: Ground, seals: SealGround): Sealer {
     },
     previous,
     every: { seconds: config.seal.everySeconds, leaves: config.seal.maxLeaves },
+    spacingMs: SEAL_SPACING_MS,
     head: () => seals.ledger.head(),
     state: () => ({
       policyDigest: seals.policies.digest(),

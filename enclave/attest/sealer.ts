@@ -51,6 +51,8 @@ export interface SealerParts {
   >;
   readonly previous: { readonly number: number; readonly digest: Uint8Array; readonly size: number } | null;
   readonly every: { readonly seconds: number; readonly leaves: number };
+  /** Least time between two seals: each makes a leaf, and anybody may ask for one. */
+  readonly spacingMs: number;
   readonly head: () => { readonly size: number; readonly root: Uint8Array };
   readonly state: () => {
     readonly policyDigest: Uint8Array | null;
@@ -182,11 +184,19 @@ export function createSealer(parts: SealerParts): Sealer {
     }
   }
 
+  /** What is asked meanwhile shares the next seal. */
+  async function rest(): Promise<void> {
+    if (parts.spacingMs > 0) await new Promise((resolve) => setTimeout(resolve, parts.spacingMs).unref());
+  }
+
   async function run(): Promise<void> {
     if (running) return;
     running = true;
     await new Promise((resolve) => setImmediate(resolve));
-    while (!stopped && (wanted || asked.length > 0)) await sealOnce();
+    while (!stopped && (wanted || asked.length > 0)) {
+      await sealOnce();
+      await rest();
+    }
     running = false;
   }
 

@@ -83,6 +83,7 @@ function bench(changes: Partial<SealerParts> = {}): Bench {
     },
     previous: null,
     every: { seconds: 3_600, leaves: 100 },
+    spacingMs: 0,
     head: () => ({ size: out.size, root: fill(out.size & 0xff) }),
     state: () => ({ policyDigest: fill(5), stateDigest: fill(6), refused: 7 }),
     append: async (draft) => {
@@ -171,6 +172,16 @@ describe('the sealer', () => {
     expect(one.kept.map((seal) => statementOf(seal).treeSize)).toEqual([10, 16]);
     expect(one.size).toBe(17);
     requireChain(one.kept);
+  });
+
+  it('keeps its distance however often strangers ask, and lets them share', async () => {
+    const { sealer, requests } = bench({ spacingMs: 200 });
+    const started = performance.now();
+    await sealer.challenged(fill(1));
+    const late = await Promise.all([sealer.challenged(fill(2)), sealer.challenged(fill(3))]);
+    expect(performance.now() - started).toBeGreaterThan(180);
+    expect(late.map(({ number }) => number)).toEqual([2, 2]);
+    expect(requests.length).toBe(2);
   });
 
   it('seals on the number of leaves, not before', async () => {
