@@ -290,6 +290,7 @@ export async function boot(machine: Machine): Promise<Booted> {
   await startEpoch(ground, attestor, ledger, epoch, recovered.sealRef?.references['statement'] ?? null);
   await restorePolicies(ground, policies, recovered);
   const decider = createDecider({
+    size: () => ledger.head().size,
     hashing: machine.crypto,
     clock,
     policies,

@@ -1,6 +1,8 @@
 /** The enclave's RPC services: each method in a few lines over the parts that boot has made. */
 import { fail } from '../src/base/errors.ts';
 import { attestationToWire, pathToWire } from '../src/rpc/convert.ts';
+import { decodeLeaf } from '../src/log/leaf.ts';
+import type { Receipt } from '../src/log/receipt.ts';
 import { Enclave } from '../src/rpc/service.ts';
 import { requireChallenge } from './attest/challenges.ts';
 import type { Attestor, Sealer } from './attest/index.ts';
@@ -29,11 +31,19 @@ function wireSeal({ statement, evidence, number, challenge }: SealRecord) {
   return { statement, evidence, number, ...pathToWire(challenge) };
 }
 
-/** Callers whose key some policy names; others get Attest, GetCheckpoint, GetSeal and Status only. */
-function requirePrincipal(parts: ServiceParts, context: CallContext): void {
-  if (context.peerSpkiHash === null || parts.policies.find(context.peerSpkiHash) === null) {
-    fail('PRINCIPAL_UNKNOWN', 'this method needs a client key that the policy names');
-  }
+/** Callers whose key some policy names, with their tenant; others get Attest, GetCheckpoint, GetSeal and Status only. */
+function requirePrincipal(parts: ServiceParts, context: CallContext): string {
+  const found = context.peerSpkiHash === null ? null : parts.policies.find(context.peerSpkiHash);
+  if (found === null)
+    return fail('PRINCIPAL_UNKNOWN', 'this method needs a client key that the policy names');
+  return found.principal.tenant;
+}
+
+/** What a tenant decided is nobody else's to read; leaves of the service itself are everybody's. */
+function requireOwnLeaf(receipt: Receipt, tenant: string): void {
+  const leaf = decodeLeaf(receipt.leaf);
+  if (leaf.tenant !== null && leaf.tenant !== tenant)
+    fail('LEAF_FORBIDDEN', `leaf ${leaf.index} belongs to another tenant`);
 }
 
 export function enclaveServices(parts: ServiceParts): Handlers {
@@ -51,8 +61,10 @@ export function enclaveServices(parts: ServiceParts): Handlers {
     }),
     handler(Enclave.Decide, (request, context) => parts.decider.decide(request, context.peerSpkiHash)),
     handler(Enclave.GetReceipt, async ({ index }, context) => {
-      requirePrincipal(parts, context);
-      return ledger.receipt(index);
+      const tenant = requirePrincipal(parts, context);
+      const receipt = await ledger.receipt(index);
+      requireOwnLeaf(receipt, tenant);
+      return receipt;
     }),
     handler(Enclave.GetCheckpoint, async () => ({
       note: ledger.head().checkpoint,

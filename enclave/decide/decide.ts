@@ -22,6 +22,8 @@ export interface DeciderParts {
   readonly clock: EnclaveClock;
   readonly policies: Policies;
   readonly append: (draft: LeafDraft) => Promise<Receipt>;
+  /** Leaves that are logged: a parent must be one of them. */
+  readonly size: () => number;
   readonly maxValidForMs: number;
 }
 
@@ -39,9 +41,16 @@ const MAX_LABELS = 16;
 const MAX_LABEL = 64;
 const MAX_SNAPSHOT = { bytes: 1_048_576, depth: 64 } as const;
 
+/** A rule's name as a leaf can hold it: wide text is cut at a whole character, never refused. */
+function shorten(text: string | null): string | null {
+  if (text === null || sizeOf(text) <= MAX_NAME) return text;
+  const cut = new TextDecoder().decode(utf8(text).subarray(0, MAX_NAME));
+  return cut.endsWith('\ufffd') ? cut.slice(0, -1) : cut;
+}
+
 const sizeOf = (text: string): number => utf8(text).length;
 
-function checkRequest(request: DecideRequest, maxValidForMs: number): void {
+function checkRequest(request: DecideRequest, { maxValidForMs, size }: DeciderParts): void {
   const wrong = (field: string, rule: string): never => fail('REQUEST_INVALID', `${field}: ${rule}`);
   if (request.nonce.length < NONCE.min || request.nonce.length > NONCE.max)
     wrong('nonce', `${NONCE.min} to ${NONCE.max} bytes`);
@@ -55,6 +64,7 @@ function checkRequest(request: DecideRequest, maxValidForMs: number): void {
   if (request.labels.length > MAX_LABELS || !request.labels.every(fits))
     wrong('labels', `at most ${MAX_LABELS} of 1 to ${MAX_LABEL} bytes`);
   if (request.session.length > 64) wrong('session', 'at most 64 bytes');
+  if (request.parent !== null && request.parent >= size()) wrong('parent', 'not a leaf of the log');
 }
 
 /** The tool that the call is for: what the policy projected, else the audience that the caller named. */
@@ -112,7 +122,7 @@ export function createDecider(parts: DeciderParts): Decider {
       audience: audienceOf(evaluation, request),
       nonce: request.nonce,
       decision: evaluation.decision,
-      rule: evaluation.rule ?? evaluation.reason,
+      rule: shorten(evaluation.rule ?? evaluation.reason),
       policyDigest: force.digest,
       requiredLevel: request.requiredLevel,
       notAfter: now + request.validForMs,
@@ -129,7 +139,7 @@ export function createDecider(parts: DeciderParts): Decider {
       const found = policies.find(spkiHash);
       if (found === null)
         return refuse('PRINCIPAL_UNKNOWN', `no policy maps this client key: ${toHex(spkiHash)}`);
-      checkRequest(request, parts.maxValidForMs);
+      checkRequest(request, parts);
       const snapshot = readSnapshot(request.snapshot);
       const evaluation = evaluate(found.force.policy, {
         interventionPoint: request.interventionPoint,

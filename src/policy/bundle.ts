@@ -4,7 +4,7 @@
  */
 import { fail } from '../base/errors.ts';
 import type { Hashing } from '../base/crypto.ts';
-import { equalBytes } from '../base/bytes.ts';
+import { equalBytes, utf8 } from '../base/bytes.ts';
 import { toHex } from '../base/hex.ts';
 import { canonicalize } from '../codec/jcs.ts';
 import { parseJson } from '../codec/json.ts';
@@ -82,10 +82,14 @@ export function parseBundle(bytes: Uint8Array): BundleDocument {
   });
 }
 
+/** What a leaf holds of a name (log/leaf.ts). */
+const MAX_NAME_BYTES = 255;
+
 /** Names go into leaves and Cedar entities, so they are short and free of control characters. */
 function readName(value: JsonValue | undefined, at: string): string {
   const text = shape.text(value, at, 128);
   if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed()) shape.fail(at, 'has a control character');
+  if (utf8(text).length > MAX_NAME_BYTES) shape.fail(at, `must have at most ${MAX_NAME_BYTES} bytes`);
   return text;
 }
 

@@ -26,6 +26,7 @@ async function bench(): Promise<Bench> {
     clock: base.clock,
     policies: base.policies,
     append: base.append,
+    size: () => 5,
     maxValidForMs: 300_000,
   });
   let version = 0;
@@ -72,6 +73,19 @@ function request(
 }
 
 describe('a decision', () => {
+  it('takes a parent only from the log', async () => {
+    const { decider, load } = await bench();
+    await load({});
+    await expect(decider.decide(request({ parent: 5 }), keyOf(1))).toRejectWith('REQUEST_INVALID');
+  });
+
+  it('cuts a rule name that is wider than a leaf at a whole character', async () => {
+    const { decider, drafts, load } = await bench();
+    await load({ rules: [{ id: '\u6c34'.repeat(100), decision: 'allow' }] });
+    await decider.decide(request(), keyOf(1));
+    expect(drafts.at(-1)?.rule).toBe('\u6c34'.repeat(85));
+  });
+
   it('is logged with what was asked, under the identity that the key proves', async () => {
     const one = await bench();
     const bundle = await one.load({});

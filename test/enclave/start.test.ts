@@ -8,9 +8,16 @@ describe('measured flags', () => {
     requireMeasuredFlags([], '');
   });
 
-  for (const started of [[], ['--no-warnings'], ['--secure-heap=65536', '--no-warnings', '--inspect'], ['--no-warnings', '--secure-heap=65536']]) {
+  for (const started of [
+    [],
+    ['--no-warnings'],
+    ['--secure-heap=65536', '--no-warnings', '--inspect'],
+    ['--no-warnings', '--secure-heap=65536'],
+  ]) {
     it(`refuses ${started.join(' ') || 'none'}`, () => {
-      expect(() => requireMeasuredFlags(started, '--secure-heap=65536 --no-warnings')).toFailWith('FLAGS_NOT_MEASURED');
+      expect(() => requireMeasuredFlags(started, '--secure-heap=65536 --no-warnings')).toFailWith(
+        'FLAGS_NOT_MEASURED',
+      );
     });
   }
 });

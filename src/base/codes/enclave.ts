@@ -87,6 +87,11 @@ export const ENCLAVE_CODES = {
     meaning: 'The hardware did not answer a request for evidence in time',
     remedy: 'Try again; decisions do not wait for quotes',
   },
+  LEAF_FORBIDDEN: {
+    kind: 'refused',
+    meaning: 'A receipt was asked for a leaf of another tenant',
+    remedy: 'Ask for leaves of your own tenant; an auditor reads the exported log',
+  },
   SEAL_UNKNOWN: {
     kind: 'refused',
     meaning: 'There is no seal of that number, or none yet',
