@@ -1,5 +1,6 @@
 /** The scalar types of proto3 that we use: how each is read, written and checked. */
 import type protobuf from 'protobufjs/minimal.js';
+import { utf8 } from '../base/bytes.ts';
 import { bad, type Cursor, readBytes, readSigned, readText, readVarint } from './protobuf-reader.ts';
 
 export type Writer = protobuf.Writer;
@@ -38,6 +39,22 @@ function readWithin(read: typeof readVarint, min: number, max: number): Kind['re
   };
 }
 
+/**
+ * protobufjs writes text a character at a time. All receipts of a batch carry one checkpoint, so the last long text
+ * is kept as bytes; a string and its UTF-8 bytes are the same on the wire.
+ */
+const LONG_TEXT = 128;
+let lastText = '';
+let lastBytes: Uint8Array = new Uint8Array(0);
+
+function longText(value: string): Uint8Array {
+  if (value !== lastText) {
+    lastBytes = utf8(value);
+    lastText = value;
+  }
+  return lastBytes;
+}
+
 const SAFE = Number.MAX_SAFE_INTEGER;
 
 export const SCALARS: Readonly<Record<keyof ScalarTypes, Kind>> = {
@@ -45,7 +62,8 @@ export const SCALARS: Readonly<Record<keyof ScalarTypes, Kind>> = {
     wire: 2,
     absent: '',
     read: readText,
-    write: (value: string, writer) => void writer.string(value),
+    write: (value: string, writer) =>
+      void (value.length < LONG_TEXT ? writer.string(value) : writer.bytes(longText(value))),
     // A lone surrogate has no UTF-8; protobufjs would write bytes that no strict reader takes.
     fits: (value) => typeof value === 'string' && value.isWellFormed(),
   },

@@ -101,11 +101,9 @@ function orderFor(bundle: Uint8Array): Uint8Array {
   return encodeSignedOrder(signOrder(authority, 'policy', order));
 }
 
+/** The sample's refund, as the story asks for it. */
 const SNAPSHOT = utf8(
-  JSON.stringify({
-    tool_call: { name: 'refund', args: { order: 'A-17', amount_cents: 1_999 } },
-    trace: { id: 'a1b2c3', note: 'x'.repeat(300) },
-  }),
+  JSON.stringify({ tool_call: { name: 'refund', args: { order: 'A-17', amount_cents: 1_999 } } }),
 );
 
 function request() {
