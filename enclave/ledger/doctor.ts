@@ -103,6 +103,8 @@ export function createDoctor({ store, size, pauses, onCure }: DoctorParts): Doct
       void cure().then(() => {
         treating = false;
         if (illness === null) onCure();
+        // A report that came while the cure was ending has not been treated yet.
+        else if (!stopped.signal.aborted && illness.code !== 'LOG_SUPERSEDED') this.treat();
       });
     },
     stop() {

@@ -140,9 +140,10 @@ export class Stage {
   async discard(published: number): Promise<void> {
     const keep = this.#indexOf(published);
     if (keep > 0) this.#entries = this.#entries.slice(keep);
-    const oldest = this.#entries[0]?.segment.number ?? Number.POSITIVE_INFINITY;
     while (this.#segments.length > 0) {
       const segment = this.#segments[0] as Segment;
+      // Asked anew each time: while a file is being removed, a batch may become durable in the next segment.
+      const oldest = this.#entries[0]?.segment.number ?? Number.POSITIVE_INFINITY;
       const current = this.#segments.length === 1;
       if (segment.number >= oldest || (current && segment.length < this.#limits.segmentBytes)) return;
       segment.file.close();
