@@ -248,6 +248,8 @@ describe('when the store fails', () => {
     receipts.push(await ledger.append(decisionDraft()));
     expect(ledger.status().state).toBe('open');
     full = false;
+    // An attempt that was under way when room came back may still fail, and takes along whoever joins it.
+    await sleep(60);
     expect((await ledger.publish()).size).toBe(3);
     await ledger.close();
     await checkAcknowledged(service, client, receipts);
