@@ -31,7 +31,7 @@ const GLOBALS = new Set(
     'Array ArrayBuffer Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date Error Float64Array Infinity Int32Array JSON Map ' +
     'Math NaN Number Object Promise RangeError ReferenceError Reflect RegExp Set SharedArrayBuffer String Symbol SyntaxError TypeError Uint16Array ' +
     'Uint32Array Uint8Array WeakMap WeakRef WeakSet FinalizationRegistry globalThis undefined arguments isNaN parseInt ' +
-    'TextDecoder TextEncoder URL WebAssembly crypto console fetch Request Response'
+    'TextDecoder TextEncoder WebAssembly crypto'
   ).split(' '),
 );
 

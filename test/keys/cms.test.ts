@@ -19,6 +19,7 @@ import { concat, utf8 } from '../../src/base/bytes.ts';
 import { AssayError } from '../../src/base/errors.ts';
 import { fromHex, toHex } from '../../src/base/hex.ts';
 import { CORPUS, corpusBytes, manifest, missing } from '../support/corpus.ts';
+import { itWithOpenssl } from '../support/openssl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-cms-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -69,7 +70,7 @@ describe('CMS of a KMS', () => {
   });
   if (CORPUS === null) missing('nitro/kms', 3);
 
-  it('is written by the simulated KMS as openssl reads it', () => {
+  itWithOpenssl('is written by the simulated KMS as openssl reads it', () => {
     const file = join(folder, 'envelope.ber');
     const key = join(folder, 'key.pem');
     writeFileSync(file, envelope);

@@ -1,5 +1,6 @@
 /** Policy folders and `assay policy`: what people write becomes one bundle, or one clear error. */
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import {
   chmodSync,
   mkdirSync,
@@ -23,6 +24,7 @@ import { parseBundle, parseManifest } from '../../src/policy/index.ts';
 import { parseOrderFile } from '../../src/statement/order-file.ts';
 import { verifyOrder } from '../../src/statement/order.ts';
 import { CORPUS, missing } from '../support/corpus.ts';
+import { itWithOpenssl } from '../support/openssl.ts';
 
 const SAMPLE = resolve(import.meta.dirname, '../../host/cli/sample');
 const NOW = Date.UTC(2026, 10, 20);
@@ -117,7 +119,7 @@ describe('building', () => {
     expect(source['schema']).toMatch(/^entity/);
   });
 
-  it('recognises clients by certificate or public key', () => {
+  itWithOpenssl('recognises clients by certificate or public key', () => {
     const path = files('people', { 'manifest.yaml': CEDAR.replace('P}', 'p.cedar}'), 'p.cedar': ALL });
     execFileSync(
       'openssl',
@@ -319,7 +321,8 @@ describe('assay policy', () => {
     expect((await policy('check', SAMPLE)).out).toContain(built.json.digest);
     const first = await policy('keygen', '-o', at('a.pem'), '--json');
     expect(statSync(at('a.pem')).mode & 0o777).toBe(0o600);
-    execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', at('b.pem')]);
+    const second = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    writeFileSync(at('b.pem'), second, { mode: 0o600 });
     const common = ['--origin', 'sim.example/log', '--not-after', '+30d'];
     await policy(
       'sign',

@@ -17,6 +17,7 @@ import { Enclave } from '../../src/rpc/service.ts';
 import { errorOf } from '../../src/rpc/status.ts';
 import { frame } from '../support/frames.ts';
 import { closed, delay, drain, rawSocket, rawTls, startServer, type TestServer } from './support.ts';
+import { itWithOpenssl } from '../support/openssl.ts';
 
 const none = new Uint8Array(0);
 let server: TestServer;
@@ -196,7 +197,7 @@ describe('what is not TLS 1.3 with assay/1 gets no further', () => {
     expect(server.server.connections()).toBe(0);
   });
 
-  it('openssl agrees: TLS 1.3, no resumption from what it was given', async () => {
+  itWithOpenssl('openssl agrees: TLS 1.3, no resumption from what it was given', async () => {
     await start();
     const file = `${server.path}.session`;
     const first = await openssl('-sess_out', file);

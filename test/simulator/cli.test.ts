@@ -10,6 +10,7 @@ import { nodeCrypto } from '../../native/crypto.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
 import { verifyNitro } from '../../verifier/nitro.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
+import { itWithOpenssl } from '../support/openssl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-simulate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,27 +30,34 @@ async function assay(...args: string[]): Promise<{ status: number; out: string; 
 }
 
 describe('assay simulate nitro', () => {
-  it('writes a document that verifies under the root it prints, with the fields asked for', async () => {
-    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    writeFileSync(file('key.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
-    const pcr = 'ab'.repeat(48);
-    const files = ['-o', file('a.cbor'), '--root', file('root.pem'), '--public-key', file('key.pem')];
-    const fields = ['--user-data', '0102', '--nonce', 'ff', '--pcr', `0=${pcr}`, '--pcr', `16=${pcr}`];
-    const { status, out } = await assay('simulate', 'nitro', '--json', ...files, ...fields);
-    expect(status).toBe(0);
-    const { root } = JSON.parse(out) as { root: { name: string; spki_sha256: string } };
-    const document = parseNitro(new Uint8Array(readFileSync(file('a.cbor'))));
-    const roots = [simulatedRoot('nitro', root.name, root.spki_sha256)];
-    const { claims } = await verifyNitro(document, { at: NOW, crypto: nodeCrypto, roots });
-    expect(claims).toMatchObject({ userData: Uint8Array.of(1, 2), nonce: Uint8Array.of(255), debug: false });
-    expect(claims.publicKey).toEqual(new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })));
-    expect(
-      [claims.pcrs[0], claims.pcrs[16]].map((value) => Buffer.from(value ?? []).toString('hex')),
-    ).toEqual([pcr, pcr]);
-    const spki = execFileSync('openssl', ['x509', '-in', file('root.pem'), '-pubkey', '-noout']);
-    const der = execFileSync('openssl', ['pkey', '-pubin', '-outform', 'DER'], { input: spki });
-    expect(Buffer.from(nodeCrypto.sha256(der)).toString('hex')).toBe(root.spki_sha256);
-  });
+  itWithOpenssl(
+    'writes a document that verifies under the root it prints, with the fields asked for',
+    async () => {
+      const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+      writeFileSync(file('key.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+      const pcr = 'ab'.repeat(48);
+      const files = ['-o', file('a.cbor'), '--root', file('root.pem'), '--public-key', file('key.pem')];
+      const fields = ['--user-data', '0102', '--nonce', 'ff', '--pcr', `0=${pcr}`, '--pcr', `16=${pcr}`];
+      const { status, out } = await assay('simulate', 'nitro', '--json', ...files, ...fields);
+      expect(status).toBe(0);
+      const { root } = JSON.parse(out) as { root: { name: string; spki_sha256: string } };
+      const document = parseNitro(new Uint8Array(readFileSync(file('a.cbor'))));
+      const roots = [simulatedRoot('nitro', root.name, root.spki_sha256)];
+      const { claims } = await verifyNitro(document, { at: NOW, crypto: nodeCrypto, roots });
+      expect(claims).toMatchObject({
+        userData: Uint8Array.of(1, 2),
+        nonce: Uint8Array.of(255),
+        debug: false,
+      });
+      expect(claims.publicKey).toEqual(new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })));
+      expect(
+        [claims.pcrs[0], claims.pcrs[16]].map((value) => Buffer.from(value ?? []).toString('hex')),
+      ).toEqual([pcr, pcr]);
+      const spki = execFileSync('openssl', ['x509', '-in', file('root.pem'), '-pubkey', '-noout']);
+      const der = execFileSync('openssl', ['pkey', '-pubin', '-outform', 'DER'], { input: spki });
+      expect(Buffer.from(nodeCrypto.sha256(der)).toString('hex')).toBe(root.spki_sha256);
+    },
+  );
 
   it('is the same hardware for the same seed and another one otherwise', async () => {
     writeFileSync(file('seed'), new Uint8Array(32).fill(5));
