@@ -35,4 +35,5 @@ export {
   type UnixAddress,
   type VsockAddress,
 } from './transport.ts';
+export { ALPN, peerSpkiHash, sessionExporter } from './session.ts';
 export { transportError } from './transport-error.ts';

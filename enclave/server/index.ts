@@ -4,4 +4,4 @@
  */
 export type { RpcServer } from '../../native/rpc/index.ts';
 export { handler, type Handlers, serveRpc, type ServeOptions } from './serve.ts';
-export { ALPN, type CallContext, EXPORTER_LABEL, type TlsIdentity } from './tls.ts';
+export type { CallContext, TlsIdentity } from './tls.ts';

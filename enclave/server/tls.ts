@@ -3,16 +3,12 @@
  * A client certificate is asked for and proves possession of its key; no authority vouches for it, because the
  * signed policy names keys.
  */
-import { constants, createHash, type X509Certificate } from 'node:crypto';
+import { constants } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { AssayError } from '../../src/base/errors.ts';
 import type { Secured } from '../../native/rpc/index.ts';
-
-export const ALPN = 'assay/1';
-/** Label of the exporter that binds evidence to a session (RFC 8446 section 7.5, RFC 9266 in spirit). */
-export const EXPORTER_LABEL = 'EXPORTER-assay-session-v1';
-const EXPORTER_BYTES = 32;
+import { ALPN, peerSpkiHash, sessionExporter } from '../../native/session.ts';
+import { AssayError } from '../../src/base/errors.ts';
 
 export interface TlsIdentity {
   /** PKCS#8 PEM, or a KeyObject where the runtime takes one. */
@@ -25,22 +21,8 @@ export interface TlsIdentity {
 export interface CallContext {
   /** SHA-256 of the client's public key (SPKI, DER), whose possession it proved; null without a certificate. */
   readonly peerSpkiHash: Uint8Array | null;
-  /** TLS-Exporter("EXPORTER-assay-session-v1", context, 32); only the two ends of this session can compute it. */
-  readonly exporter: (context: Uint8Array) => Uint8Array;
-}
-
-export function spkiHash(certificate: X509Certificate): Uint8Array {
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return new Uint8Array(createHash('sha256').update(spki).digest());
-}
-
-function contextOf(socket: TLSSocket): CallContext {
-  const certificate = socket.getPeerX509Certificate();
-  return {
-    peerSpkiHash: certificate === undefined ? null : spkiHash(certificate),
-    exporter: (context) =>
-      new Uint8Array(socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.from(context))),
-  };
+  /** TLS-Exporter("EXPORTER-assay-session-v1", challenge, 32); only the two ends of this session can compute it. */
+  readonly exporter: (challenge: Uint8Array) => Uint8Array;
 }
 
 /** The `secure` of an RPC server: each accepted stream gets TLS, and is served once the handshake is complete. */
@@ -70,7 +52,10 @@ export function tlsServer(identity: TlsIdentity): (raw: Duplex) => Promise<Secur
       stream.once('secure', () => {
         if (stream.alpnProtocol !== ALPN) return failed(`no ${ALPN} protocol`);
         try {
-          resolve({ stream, context: contextOf(stream) });
+          resolve({
+            stream,
+            context: { peerSpkiHash: peerSpkiHash(stream), exporter: sessionExporter(stream) },
+          });
         } catch {
           // A client key of a kind that cannot be exported as SPKI.
           failed('unusable client key');

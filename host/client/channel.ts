@@ -2,18 +2,14 @@
  * A channel to an enclave: TLS 1.3 whose peer is not yet known. Certificates say nothing here; whoever opens a
  * channel compares `peerSpkiHash` and `exporter` with evidence before it believes an answer (`connect` does).
  */
-import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { createRpcClient, type RpcClient } from '../../native/rpc/index.ts';
+import { ALPN, peerSpkiHash, sessionExporter } from '../../native/session.ts';
 import { transportError } from '../../native/transport-error.ts';
-import { AssayError } from '../../src/base/errors.ts';
+import { AssayError, fail } from '../../src/base/errors.ts';
 import { type Address, parseAddress } from './address.ts';
 import { connectStream } from './stream.ts';
-
-const ALPN = 'assay/1';
-const EXPORTER_LABEL = 'EXPORTER-assay-session-v1';
-const EXPORTER_BYTES = 32;
 
 export interface ChannelOptions {
   /** Client key and self-signed certificate, PEM, for methods that need a principal; `{}` for none. */
@@ -74,13 +70,6 @@ function connectionError(error: NodeJS.ErrnoException): AssayError {
     : transportError(error);
 }
 
-function peerSpkiHash(stream: TLSSocket): Uint8Array {
-  const certificate = stream.getPeerX509Certificate();
-  if (certificate === undefined) throw new AssayError('TLS_FAILED', 'the server sent no certificate');
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return new Uint8Array(createHash('sha256').update(spki).digest());
-}
-
 /**
  * `address` as text is read by `parseAddress`. Rejects with ADDRESS_INVALID, TLS_FAILED or what the
  * socket met.
@@ -89,10 +78,7 @@ export async function openChannel(address: string | Address, options: ChannelOpt
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const target = typeof address === 'string' ? parseAddress(address) : address;
   const stream = await handshake(await connectStream(target, { timeoutMs }), options, timeoutMs);
-  return {
-    ...createRpcClient(stream, { timeoutMs }),
-    peerSpkiHash: peerSpkiHash(stream),
-    exporter: (challenge) =>
-      new Uint8Array(stream.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.from(challenge))),
-  };
+  const spkiHash = peerSpkiHash(stream) ?? fail('TLS_FAILED', 'the server sent no certificate');
+  const exporter = sessionExporter(stream);
+  return { ...createRpcClient(stream, { timeoutMs }), peerSpkiHash: spkiHash, exporter };
 }

@@ -4,6 +4,7 @@
  */
 import { connect as connectNet, type AddressInfo } from 'node:net';
 import { connect as connectTls, createServer } from 'node:tls';
+import { ALPN } from '../../native/session.ts';
 import { createClientIdentity } from '../client/index.ts';
 
 export interface Mitm {
@@ -27,7 +28,7 @@ export async function openMitm(target: { host: string; port: number }): Promise<
       const genuine = connectTls({
         socket: connectNet(target),
         rejectUnauthorized: false,
-        ALPNProtocols: ['assay/1'],
+        ALPNProtocols: [ALPN],
         minVersion: 'TLSv1.3',
       });
       for (const socket of [victim, genuine]) socket.on('error', () => socket.destroy());

@@ -2,13 +2,12 @@
  * A small tool server, as a shop might run one: HTTPS, callers known by their client key, and no action without
  * a receipt. `POST /tools/NAME` with `{ arguments, nonce, receipt }`.
  */
-import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { createPublicKey } from 'node:crypto';
-import { AssayError, codeOf } from '../../src/base/errors.ts';
+import { peerSpkiHash } from '../../native/session.ts';
+import { AssayError, codeOf, fail } from '../../src/base/errors.ts';
 import { fromHex } from '../../src/base/hex.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../../src/codec/json.ts';
 import { parseReceipt } from '../../src/log/receipt.ts';
@@ -45,17 +44,6 @@ function textField(body: JsonObject, name: string): string {
   return value;
 }
 
-/** SHA-256 of the caller's public key, as TLS proved it. */
-function callerOf(socket: TLSSocket): Uint8Array {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) throw new AssayError('PRINCIPAL_UNKNOWN', 'no client certificate');
-  const spki = createPublicKey(certificate.publicKey.export({ type: 'spki', format: 'pem' })).export({
-    type: 'spki',
-    format: 'der',
-  });
-  return new Uint8Array(createHash('sha256').update(spki).digest());
-}
-
 export async function openShop(service: VerifiedService, now: () => number): Promise<Shop> {
   const audience = 'shop.example';
   const gate = requireDecision({ service, audience, level: 0, now });
@@ -78,7 +66,8 @@ export async function openShop(service: VerifiedService, now: () => number): Pro
           arguments: body['arguments'] ?? null,
           receipt: parseReceipt(textField(body, 'receipt')),
           nonce: fromHex(textField(body, 'nonce')),
-          principal: callerOf(request.socket as TLSSocket),
+          principal:
+            peerSpkiHash(request.socket as TLSSocket) ?? fail('PRINCIPAL_UNKNOWN', 'no client certificate'),
         });
         acted.push({ tool, arguments: admitted });
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ done: tool }));

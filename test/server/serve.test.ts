@@ -2,7 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Channel, openChannel } from '../../host/client/channel.ts';
-import { createRpcServer, plain } from '../../native/rpc/index.ts';
+import { createRpcClient, createRpcServer, plain } from '../../native/rpc/index.ts';
 import { handler as anyHandler } from '../../src/rpc/server-session.ts';
 import { Enclave, type Method, Store } from '../../src/rpc/service.ts';
 import { messageCodec } from '../../src/rpc/messages.ts';
@@ -162,6 +162,15 @@ describe('sessions', () => {
     expect(session).not.toEqual(one.exporter(bytes32(2)));
     expect(session).not.toEqual(two.exporter(bytes32(1)));
     expect(session).toHaveLength(32);
+  });
+
+  it('export what the published label of the exporter gives to a peer of any make', async () => {
+    const socket = await rawTls(server.path);
+    const client = createRpcClient(socket, { timeoutMs: 5_000 });
+    await client.call(Enclave.Status, {});
+    const secret = socket.exportKeyingMaterial(32, 'EXPORTER-assay-session-v1', Buffer.from(bytes32(1)));
+    expect(server.contexts.at(-1)?.exporter(bytes32(1))).toEqual(new Uint8Array(secret));
+    client.close();
   });
 
   it('cannot be resumed', async () => {
