@@ -24,7 +24,7 @@ import {
 } from './attest/index.ts';
 import { createKin, type Kin } from './attest/kin.ts';
 import type { SealerParts, SealRecord } from './attest/sealer.ts';
-import { type EnclaveConfig, parseConfig } from './config.ts';
+import { type EnclaveConfig, parseConfig, type PlatformConfig } from './config.ts';
 import type { Console } from './console.ts';
 import { createDecider, createPolicies, type Policies } from './decide/index.ts';
 import { type BootKeys, type Keyring, makeBootKeys } from './keys/index.ts';
@@ -49,6 +49,8 @@ import type { Handlers } from './server/index.ts';
 export interface Machine {
   readonly platform: Platform;
   readonly crypto: Crypto;
+  /** What this program's platform may have in its configuration. */
+  readonly platformConfig: PlatformConfig;
   /** The bytes of the measured configuration. */
   readonly config: Uint8Array;
   readonly store: (config: EnclaveConfig) => Promise<StoreClient>;
@@ -84,13 +86,7 @@ async function layGround(machine: Machine): Promise<Ground> {
   const bootId = await platform.random(32);
   const configDigest = crypto.sha256(machine.config);
   await platform.extendAndLock(CONFIG_REGISTER, configDigest);
-  const config = parseConfig(machine.config);
-  if (platform.simulated !== (config.platform === 'nitro-simulated')) {
-    fail(
-      'PLATFORM_AMBIGUOUS',
-      `the configuration is for ${config.platform}, the program for another platform`,
-    );
-  }
+  const config = parseConfig(machine.config, machine.platformConfig);
   machine.console({ event: 'measured', origin: config.origin });
   const keys = makeBootKeys(crypto, bootId);
   const kin = createKin({ crypto, config, measurements: await platform.measurements() });

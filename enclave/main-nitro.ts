@@ -6,6 +6,7 @@ import { CID_ANY, connect, openNsm } from '../native/index.ts';
 import { createNoRelease } from './keys/no-release.ts';
 import { createRpcStore } from './ledger/index.ts';
 import { requireOnlyPlatform } from './platform/hardware.ts';
+import { NITRO_CONFIG } from './platform/nitro-config.ts';
 import { createNitroPlatform } from './platform/nitro.ts';
 import { measuredParts, start } from './start.ts';
 
@@ -17,6 +18,7 @@ await start(
     requireOnlyPlatform('nitro');
     return {
       ...measuredParts(),
+      platformConfig: NITRO_CONFIG,
       platform: createNitroPlatform(openNsm(), { simulated: false }),
       store: async ({ storePort }) =>
         createRpcStore(() => connect({ family: 'vsock', cid: PARENT_CID, port: storePort })),

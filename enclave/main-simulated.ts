@@ -6,6 +6,7 @@ import { connect, nodeCrypto } from '../native/index.ts';
 import { createKmsBackend } from './keys/kms.ts';
 import { createRpcStore } from './ledger/index.ts';
 import { createNitroPlatform } from './platform/nitro.ts';
+import { SIMULATED_CONFIG } from './platform/simulated-config.ts';
 import { connectSimulatedNsm } from './platform/simulated-nsm.ts';
 import { measuredParts, start } from './start.ts';
 
@@ -15,6 +16,7 @@ process.stdin.once('end', () => process.exit(1)).resume();
 await start(
   async () => ({
     ...measuredParts(),
+    platformConfig: SIMULATED_CONFIG,
     platform: createNitroPlatform(await connectSimulatedNsm('dev/nsm'), { simulated: true }),
     store: async ({ storePort }) =>
       createRpcStore(() => connect({ family: 'unix', path: `vsock/host.${storePort}` })),

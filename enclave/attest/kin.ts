@@ -12,7 +12,7 @@ import { parseAttestation } from '../../src/statement/attestation.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import type { NamedThumbprint } from '../../src/statement/fields.ts';
 import { Identity } from '../../src/statement/identity.ts';
-import { NITRO_ROOTS, type RootPin, simulatedRoot, verifyNitro } from '../../verifier/index.ts';
+import { verifyNitro } from '../../verifier/index.ts';
 import type { EnclaveConfig } from '../config.ts';
 
 export interface Kin {
@@ -41,15 +41,10 @@ function sameKeyring(a: readonly NamedThumbprint[], b: readonly NamedThumbprint[
   );
 }
 
-function rootsFor(config: EnclaveConfig): readonly RootPin[] {
-  if (config.platform === 'nitro') return NITRO_ROOTS;
-  return config.simulatedRoots.map(({ name, spkiSha256 }) => simulatedRoot('nitro', name, toHex(spkiSha256)));
-}
-
 export function createKin({ crypto, config, measurements }: KinParts): Kin {
   const own = measurements.get(0) as Uint8Array;
   const accepted = [own, ...config.keyring.predecessors];
-  const roots = rootsFor(config);
+  const { roots } = config;
 
   function requireKin(document: NitroDocument, code: Code): void {
     const pcr0 = document.pcrs[0];

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../enclave/config.ts';
+import { parseConfig, type PlatformConfig } from '../../enclave/config.ts';
+import { NITRO_CONFIG } from '../../enclave/platform/nitro-config.ts';
+import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
 import { codeOf } from '../../src/base/errors.ts';
 import { utf8 } from '../../src/base/bytes.ts';
+import { NITRO_ROOTS } from '../../verifier/index.ts';
 import { vectors } from '../support/vectors.ts';
 
 interface Case {
@@ -41,9 +44,9 @@ function changed({ path, value, remove }: Case): Uint8Array {
   return bytesOf(copy);
 }
 
-const messageOf = (bytes: Uint8Array): string => {
+const messageOf = (bytes: Uint8Array, platform: PlatformConfig = SIMULATED_CONFIG): string => {
   try {
-    parseConfig(bytes);
+    parseConfig(bytes, platform);
   } catch (error) {
     return `${codeOf(error)} ${(error as Error).message}`;
   }
@@ -52,17 +55,24 @@ const messageOf = (bytes: Uint8Array): string => {
 
 describe('the measured configuration', () => {
   it('gives every field its type', () => {
-    const config = parseConfig(bytesOf(GOOD));
+    const config = parseConfig(bytesOf(GOOD), SIMULATED_CONFIG);
     expect(config).toMatchObject({ platform: 'nitro-simulated', origin: GOOD.origin, rpcPort: 5000 });
     expect(config.policy.keys[1]).toEqual(new Uint8Array(32).fill(0x12));
     expect(config.keyring.predecessors[0]).toEqual(new Uint8Array(48).fill(0x22));
+    expect(config.roots).toMatchObject([{ name: 'assay-sim', spkiSha256: '33'.repeat(32), simulated: true }]);
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  it('is the same for a real platform, without simulated roots and with a real name', () => {
-    const real = { ...GOOD, platform: 'nitro', origin: 'example.org/log', simulatedRoots: [] };
-    expect(parseConfig(bytesOf(real)).platform).toBe('nitro');
-    expect(messageOf(bytesOf({ ...real, simulatedRoots: GOOD.simulatedRoots }))).toContain('simulatedRoots');
+  it('is the same for a real platform, with a real name and the roots in the code', () => {
+    const { simulatedRoots, ...shared } = GOOD;
+    const real = { ...shared, platform: 'nitro', origin: 'example.org/log' };
+    expect(parseConfig(bytesOf(real), NITRO_CONFIG)).toMatchObject({ platform: 'nitro', roots: NITRO_ROOTS });
+    const refused = (changes: object): string => messageOf(bytesOf({ ...real, ...changes }), NITRO_CONFIG);
+    expect(refused({ simulatedRoots })).toBe('CONFIG_INVALID config.json: simulatedRoots: unknown field');
+    expect(refused({ simulatedRoots: [] })).toContain('simulatedRoots: unknown field');
+    expect(refused({ origin: GOOD.origin })).toContain('config.json: origin: ');
+    expect(refused({ platform: 'nitro-simulated' })).toContain('config.json: platform: must be nitro');
+    expect(messageOf(bytesOf({ ...real, simulatedRoots }))).toContain('platform: must be nitro-simulated');
   });
 
   it.each(vectors<Case>('config-malformed.json').cases)('refuses $name and names $field', (entry) => {

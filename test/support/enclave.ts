@@ -5,6 +5,7 @@
 import { type BootKeys, makeBootKeys } from '../../enclave/keys/index.ts';
 import { createKin, type Kin } from '../../enclave/attest/kin.ts';
 import { type EnclaveConfig, parseConfig } from '../../enclave/config.ts';
+import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
 import type { StoreClient } from '../../enclave/ledger/index.ts';
 import { createClock, type EnclaveClock } from '../../enclave/platform/clock.ts';
 import type { Platform } from '../../enclave/platform/index.ts';
@@ -105,7 +106,7 @@ export async function testEnclave(changes: EnclaveChanges = {}): Promise<TestEnc
   );
   const nsm = createNsm(module, module.bootRegisters(changes.measured ?? MEASURED));
   const platform = createNitroPlatform({ request: (bytes) => nsm.handle(bytes) }, { simulated: true });
-  const config = parseConfig(configBytes);
+  const config = parseConfig(configBytes, SIMULATED_CONFIG);
   return {
     machine,
     platform,
