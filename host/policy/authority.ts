@@ -10,7 +10,7 @@ export interface AuthorityKey {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** Throws KEY_INVALID for a file that is not an Ed25519 private key, POLICY_SOURCE_INVALID when it cannot be read. */
+/** Throws POLICY_SOURCE_INVALID for a file that cannot be read or is not an Ed25519 private key. */
 export function readAuthorityKey(path: string): AuthorityKey {
   let pem: string;
   try {
@@ -23,9 +23,9 @@ export function readAuthorityKey(path: string): AuthorityKey {
     key = createPrivateKey(pem);
   } catch {
     // The cause is left out: OpenSSL's message could quote the file.
-    return fail('KEY_INVALID', `${path}: is not a private key in PEM`);
+    return fail('POLICY_SOURCE_INVALID', `${path}: is not a private key in PEM`);
   }
-  if (key.asymmetricKeyType !== 'ed25519') return fail('KEY_INVALID', `${path}: is not an Ed25519 key`);
+  if (key.asymmetricKeyType !== 'ed25519') return fail('POLICY_SOURCE_INVALID', `${path}: is not an Ed25519 key`);
   return authorityOf(key);
 }
 

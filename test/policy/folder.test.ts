@@ -1,33 +1,19 @@
-/** Policy folders and `assay policy`: what people write becomes one bundle, or one clear error. */
+/** Policy folders: what people write becomes one bundle, or one clear error. */
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../host/cli/policy.ts';
-import { buildPolicyFolder, parseYaml, readAuthorityKey, resolveManifest } from '../../host/policy/index.ts';
+import { buildPolicyFolder, parseYaml, resolveManifest } from '../../host/policy/index.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
-import { codeOf, type Code } from '../../src/base/errors.ts';
-import { fromHex, toHex } from '../../src/base/hex.ts';
+import type { Code } from '../../src/base/errors.ts';
+import { toHex } from '../../src/base/hex.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import { parseBundle, parseManifest } from '../../src/policy/index.ts';
-import { parseOrderFile } from '../../src/statement/order-file.ts';
-import { verifyOrder } from '../../src/statement/order.ts';
 import { CORPUS, missing } from '../support/corpus.ts';
 import { itWithOpenssl } from '../support/openssl.ts';
 
 const SAMPLE = resolve(import.meta.dirname, '../../host/cli/sample');
-const NOW = Date.UTC(2026, 10, 20);
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'assay-policy-'));
@@ -42,19 +28,6 @@ function files(name: string, contents: Readonly<Record<string, string>>): string
     writeFileSync(join(path, file), text);
   }
   return path;
-}
-
-async function policy(...args: string[]): Promise<{ status: number; out: string; json: any }> {
-  let out = '';
-  const io = {
-    stdin: async () => new Uint8Array(0),
-    out: (text: string) => (out += text),
-    err: () => undefined,
-    isTty: false,
-    now: () => NOW,
-  };
-  const status = await run(args, io as never);
-  return { status, out, json: args.includes('--json') ? JSON.parse(out) : null };
 }
 
 const MANIFEST = 'agent_control_specification_version: 0.3.1-beta\n';
@@ -308,166 +281,6 @@ describe('extends', () => {
     expect([...merged.points.keys()].sort()).toEqual(['input', 'output', 'pre_tool_call']);
     for (const bad of ['conflict/intervention-point-conflict', 'conflict/policy-conflict', 'missing/child'])
       expect(() => resolveManifest(join(root, `${bad}.yaml`))).toFailWith('POLICY_EXTENDS_INVALID');
-  });
-});
-
-describe('assay policy', () => {
-  it('builds, checks and signs for several authorities', async () => {
-    const at = (name: string): string => join(folder, name);
-    const built = await policy('build', SAMPLE, '-o', at('bundle.json'), '--json');
-    expect(built.status).toBe(0);
-    const checked = await policy('check', at('bundle.json'), '--json');
-    expect(checked.json.digest).toBe(built.json.digest);
-    expect((await policy('check', SAMPLE)).out).toContain(built.json.digest);
-    const first = await policy('keygen', '-o', at('a.pem'), '--json');
-    expect(statSync(at('a.pem')).mode & 0o777).toBe(0o600);
-    const second = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
-    writeFileSync(at('b.pem'), second, { mode: 0o600 });
-    const common = ['--origin', 'sim.example/log', '--not-after', '+30d'];
-    await policy(
-      'sign',
-      at('bundle.json'),
-      '--key',
-      at('a.pem'),
-      '--version',
-      '1',
-      ...common,
-      '-o',
-      at('one.order'),
-    );
-    const both = await policy(
-      'sign',
-      at('bundle.json'),
-      '--key',
-      at('b.pem'),
-      '--order',
-      at('one.order'),
-      '-o',
-      at('two.order'),
-      '--json',
-    );
-    expect(both.json.signed_by[0]).toBe(first.json.public_key);
-    const { kind, signed } = parseOrderFile(readFileSync(at('two.order')));
-    const authorities = [fromHex(first.json.public_key), readAuthorityKey(at('b.pem')).publicKey];
-    const order = await verifyOrder(signed, {
-      kind: 'policy',
-      authorities,
-      threshold: 2,
-      crypto: nodeCrypto,
-    });
-    expect(kind).toBe('policy');
-    expect(order).toMatchObject({
-      tenant: 'acme',
-      version: 1,
-      previous: null,
-      notAfter: NOW + 30 * 86_400_000,
-    });
-    expect(toHex(order.bundleDigest)).toBe(built.json.digest);
-    const next = await policy(
-      'sign',
-      at('bundle.json'),
-      '--key',
-      at('a.pem'),
-      '--version',
-      '2',
-      '--previous',
-      at('two.order'),
-      ...common,
-      '-o',
-      at('next.order'),
-      '--json',
-    );
-    expect(next.json.previous).toBe(both.json.order);
-  });
-
-  it('signs again without counting twice', async () => {
-    const at = (name: string): string => join(folder, name);
-    await policy(
-      'sign',
-      at('bundle.json'),
-      '--key',
-      at('a.pem'),
-      '--order',
-      at('one.order'),
-      '-o',
-      at('again.order'),
-    );
-    expect(parseOrderFile(readFileSync(at('again.order'))).signed.signatures.length).toBe(1);
-  });
-
-  const cases: [string, string[], Code][] = [
-    ['no action', [], 'USAGE'],
-    ['unknown action', ['destroy'], 'USAGE'],
-    ['no folder', ['build', '-o', 'x'], 'USAGE'],
-    ['no output', ['build', SAMPLE], 'USAGE'],
-    ['unknown option', ['check', SAMPLE, '--force'], 'USAGE'],
-    ['too many files', ['check', SAMPLE, SAMPLE], 'USAGE'],
-    ['file that is missing', ['check', 'absent.json'], 'POLICY_SOURCE_INVALID'],
-    ['not a bundle', ['check', join(SAMPLE, 'principals.json')], 'POLICY_BUNDLE_INVALID'],
-    [
-      'version 0',
-      ['sign', 'B', '--key', 'K', '--origin', 'o', '--version', '0', '--not-after', '+1d', '-o', 'x'],
-      'USAGE',
-    ],
-    [
-      'version 2 without previous',
-      ['sign', 'B', '--key', 'K', '--origin', 'o', '--version', '2', '--not-after', '+1d', '-o', 'x'],
-      'USAGE',
-    ],
-    ['no time', ['sign', 'B', '--key', 'K', '--origin', 'o', '--version', '1', '-o', 'x'], 'USAGE'],
-    [
-      'a time in the past',
-      [
-        'sign',
-        'B',
-        '--key',
-        'K',
-        '--origin',
-        'o',
-        '--version',
-        '1',
-        '--not-after',
-        '2020-01-01T00:00:00Z',
-        '-o',
-        'x',
-      ],
-      'USAGE',
-    ],
-    [
-      'a vague time',
-      ['sign', 'B', '--key', 'K', '--origin', 'o', '--version', '1', '--not-after', 'tomorrow', '-o', 'x'],
-      'USAGE',
-    ],
-    ['order and version', ['sign', 'B', '--key', 'K', '--order', 'O', '--version', '1', '-o', 'x'], 'USAGE'],
-    ['another bundle', ['sign', 'OTHER', '--key', 'K', '--order', 'O', '-o', 'x'], 'ORDER_BUNDLE_MISMATCH'],
-    ['not an order', ['sign', 'B', '--key', 'K', '--order', 'B', '-o', 'x'], 'JSON_DEPTH'],
-    ['not a key', ['sign', 'B', '--key', 'B', '--order', 'O', '-o', 'x'], 'KEY_INVALID'],
-    ['no key file', ['sign', 'B', '--key', 'absent', '--order', 'O', '-o', 'x'], 'POLICY_SOURCE_INVALID'],
-    ['key over a file', ['keygen', '-o', 'K'], 'POLICY_SOURCE_INVALID'],
-  ];
-  it.each(cases)('refuses %s', async (_name, args, code) => {
-    const names: Record<string, string> = {
-      B: 'bundle.json',
-      K: 'a.pem',
-      O: 'one.order',
-      x: 'never.order',
-      OTHER: 'other.json',
-    };
-    const other = { tenant: 'acme', principals: [] };
-    writeFileSync(join(folder, 'other.json'), buildPolicyFolder(SAMPLE, { principals: other }));
-    const real = args.map((arg) => (Object.hasOwn(names, arg) ? join(folder, names[arg] as string) : arg));
-    await expect(policy(...real).catch((error: unknown) => Promise.reject(error))).rejects.toSatisfy(
-      (error) => codeOf(error) === code,
-    );
-    expect(statSync(join(folder, 'never.order'), { throwIfNoEntry: false })).toBeUndefined();
-  });
-
-  it('writes nothing where it may not', async () => {
-    const locked = files('locked', { a: '' });
-    chmodSync(locked, 0o500);
-    const target = process.getuid?.() === 0 ? '/proc/never/b.json' : join(locked, 'b.json');
-    await expect(policy('build', SAMPLE, '-o', target)).toRejectWith('POLICY_SOURCE_INVALID');
-    chmodSync(locked, 0o700);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Each rule of a certificate path, by a document that breaks it and nothing else. */
 import 'reflect-metadata';
 import { Extension, KeyUsageFlags } from '@peculiar/x509';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import type { Code } from '../../src/base/errors.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
@@ -105,7 +105,7 @@ describe('path rules', () => {
       pathLength: 1,
     };
     const pki = await makePki({ regional: { pathLength: 1 }, zonal: again });
-    await expect(verify(pki)).resolves.toBeDefined();
+    await expect(verify(pki)).resolves.toMatchObject({ pin: pki.pin });
   });
 
   it('refuses other orders, additions and omissions', async () => {
@@ -200,13 +200,20 @@ describe('cache of authorities', () => {
     const bytes = makeDocument(pki);
     await verifyNitro(parseNitro(bytes), { at: PKI_TIME, crypto: nodeCrypto, roots: [pki.pin], cache });
     bytes.fill(0x41);
-    await expect(verify(pki, PKI_TIME, cache)).resolves.toBeDefined();
+    await expect(verify(pki, PKI_TIME, cache)).resolves.toMatchObject({ pin: pki.pin });
   });
 
   it('forgets the oldest when it is full, and verifies it again', async () => {
-    const cache = new ChainCache(4);
     const pkis = [await makePki(), await makePki()];
-    for (const pki of [...pkis, ...pkis]) await expect(verify(pki, PKI_TIME, cache)).resolves.toBeDefined();
+    const verifiedWith = async (cache: ChainCache): Promise<number> => {
+      const add = vi.spyOn(cache, 'add');
+      for (const pki of [...pkis, ...pkis])
+        await expect(verify(pki, PKI_TIME, cache)).resolves.toMatchObject({ pin: pki.pin });
+      return add.mock.calls.length;
+    };
+    const once = await verifiedWith(new ChainCache());
+    expect(once).toBe(8);
+    expect(await verifiedWith(new ChainCache(4))).toBe(2 * once);
   });
 
   it('keeps a leaf under one path from passing under another', async () => {
