@@ -35,6 +35,14 @@ const GLOBALS = new Set(
   ).split(' '),
 );
 
+/** Ambient powers: no scope of a bundle may even declare such a name, so that the flat set hides none. */
+const POWERS = new Set(
+  (
+    'process Buffer require __dirname __filename global eval Function fetch XMLHttpRequest WebSocket ' +
+    'setTimeout setInterval setImmediate queueMicrotask navigator localStorage console'
+  ).split(' '),
+);
+
 async function bundle(entry: string): Promise<{ text: string; inputs: string[] }> {
   const result = await build({
     absWorkingDir: ROOT,
@@ -49,7 +57,10 @@ async function bundle(entry: string): Promise<{ text: string; inputs: string[] }
   return { text: result.outputFiles[0]?.text ?? '', inputs: Object.keys(result.metafile.inputs) };
 }
 
-/** Identifiers that nothing in the bundle declares. Names are unique enough in a bundle for a flat set of declarations. */
+/**
+ * Identifiers that nothing in the bundle declares, ambient powers whoever declares them, and members of `globalThis`
+ * outside the list. Other names are unique enough in a bundle for a flat set of declarations.
+ */
 function freeGlobals(text: string): string[] {
   const { program } = parseSync('bundle.js', text);
   const declared = new Set<string>();
@@ -77,7 +88,12 @@ function freeGlobals(text: string): string[] {
     ClassExpression: (node: any) => declare(node.id),
     CatchClause: (node: any) => declare(node.param),
     ImportSpecifier: (node: any) => declare(node.local),
-    MemberExpression: (node: any) => void (!node.computed && skip.add(node.property)),
+    MemberExpression: (node: any) => {
+      if (!node.computed) skip.add(node.property);
+      if (node.object.type !== 'Identifier' || node.object.name !== 'globalThis') return;
+      const name = node.computed ? node.property.value : node.property.name;
+      used.add(typeof name === 'string' ? name : 'globalThis[…]');
+    },
     Property: (node: any) => void (!node.computed && !node.shorthand && skip.add(node.key)),
     MethodDefinition: (node: any) => void (!node.computed && skip.add(node.key)),
     PropertyDefinition: (node: any) => void (!node.computed && skip.add(node.key)),
@@ -88,10 +104,24 @@ function freeGlobals(text: string): string[] {
     ExportSpecifier: (node: any) => void (skip.add(node.local), skip.add(node.exported)),
     Identifier: (node: any) => void (!skip.has(node) && used.add(node.name)),
   }).visit(program);
-  return [...used].filter((name) => !declared.has(name) && !GLOBALS.has(name)).sort();
+  const free = (name: string): boolean => !GLOBALS.has(name) && (POWERS.has(name) || !declared.has(name));
+  return [...used].filter(free).sort();
 }
 
 describe('bleed', () => {
+  it.each([
+    ['process.env', ['process']],
+    ['function f(process) { return process; } process.exit()', ['process']],
+    ['globalThis.fetch("x")', ['fetch']],
+    ['globalThis["Buffer"]', ['Buffer']],
+    ['globalThis[x]; const x = 1', ['globalThis[…]']],
+    ['const o = { f(a = alert) { o.process = a; } }', ['alert']],
+    ['const process = 1; export const p = process', ['process']],
+    ['const { b } = { b: 1 }; b; crypto.subtle; globalThis.crypto', []],
+  ])('is seen in %s', (text, names) => {
+    expect(freeGlobals(text)).toEqual(names);
+  });
+
   for (const { entry, platforms, packages } of SUBPATHS) {
     it(`${entry} stands alone in a browser`, async () => {
       const { text, inputs } = await bundle(entry);
