@@ -68,6 +68,7 @@ export class Store {
   readonly #parts: StoreParts;
   readonly #staging: Lock = createLock();
   readonly #publishing: Lock = createLock();
+  readonly #keeping: Lock = createLock();
   #open: Open | null = null;
   /** Why nothing is served until the next `open`. */
   #failure: AssayError | null = null;
@@ -133,16 +134,18 @@ export class Store {
     return this.#guarded('read', async () => readPart(this.#serving().folder, readablePath(path), offset));
   }
 
-  /** Keeps a file whole and durable in place of an older one of that name. */
+  /** Keeps a file whole and durable in place of an older one of that name; one after the other, as asked for. */
   put(session: number, path: string, data: Uint8Array): Promise<void> {
-    return this.#guarded('put', async () => {
-      const { folder } = this.#writing(session);
-      if (data.length > MAX_FILE_BYTES)
-        fail('STORE_TOO_LARGE', `${data.length} bytes, allowed are ${MAX_FILE_BYTES}`);
-      const writes = folder.begin();
-      await writes.write(writablePath(path), [data]);
-      await writes.finish();
-    });
+    return this.#keeping.run(() =>
+      this.#guarded('put', async () => {
+        const { folder } = this.#writing(session);
+        if (data.length > MAX_FILE_BYTES)
+          fail('STORE_TOO_LARGE', `${data.length} bytes, allowed are ${MAX_FILE_BYTES}`);
+        const writes = folder.begin();
+        await writes.write(writablePath(path), [data]);
+        await writes.finish();
+      }),
+    );
   }
 
   close(): Promise<void> {
@@ -153,9 +156,9 @@ export class Store {
     });
   }
 
-  /** Runs when no write is in flight. */
+  /** Runs when no write is in flight, that of a kept file included: none ends in a folder opened after it began. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#staging.run(() => this.#publishing.run(work));
+    return this.#staging.run(() => this.#publishing.run(() => this.#keeping.run(work)));
   }
 
   #serving(): Open {
