@@ -66,9 +66,8 @@ export class ClientSession {
         reject,
       };
       if (this.#ended !== null) reject(this.#ended);
-      else if (this.#pending.size + this.#abandoned.size >= this.#options.maxStreams)
-        this.#waiting.push(entry);
-      else this.#start(entry);
+      else if (this.#hasRoom()) this.#start(entry);
+      else this.#waiting.push(entry);
     }) as Promise<R>;
   }
 
@@ -129,8 +128,12 @@ export class ClientSession {
       this.#pending.delete(streamId);
       settle(entry, payload);
     }
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#start(next);
+    // One that cannot be sent leaves its place to the next.
+    while (this.#waiting.length > 0 && this.#hasRoom()) this.#start(this.#waiting.shift() as Waiting);
+  }
+
+  #hasRoom(): boolean {
+    return this.#pending.size + this.#abandoned.size < this.#options.maxStreams;
   }
 }
 
