@@ -144,6 +144,20 @@ describe('the attestor', () => {
     expect(verdict).toMatchObject({ verdict: 'trusted' });
   });
 
+  it('holds 65,536 challenges at most, and answers all that it took', async () => {
+    const one = await bench(['slow-quotes=20']);
+    const early = one.attestor.fresh(challengeOf(1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    one.failure = new AssayError('NSM_REFUSED', 'InternalError');
+    const held = Array.from({ length: 65_536 }, () => one.attestor.fresh(challengeOf(2)));
+    await expect(one.attestor.fresh(challengeOf(3))).toRejectWith('QUOTE_UNAVAILABLE');
+    await early;
+    const ends = new Set((await Promise.allSettled(held)).map(({ status }) => status));
+    expect([...ends]).toEqual(['rejected']);
+    one.failure = undefined;
+    expect(await one.attestor.fresh(challengeOf(3))).toBeDefined();
+  });
+
   it('keeps the identity quote for a minute, and one refresh serves all who wait', async () => {
     const one = await bench();
     const { machine } = one.enclave;

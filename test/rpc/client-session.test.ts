@@ -31,6 +31,7 @@ describe('the end of a client', () => {
     const large = put(session, MAX);
     const larger = put(session, 2 * MAX);
     const last = put(session, 2);
+    const behind = put(session, 3);
     session.receive(answer(1));
     await first;
     await expect(large).toRejectWith('FRAME_TOO_LARGE');
@@ -38,6 +39,9 @@ describe('the end of a client', () => {
     expect(sent).toEqual([1, 3]);
     session.receive(answer(3));
     expect(await last).toEqual({});
+    expect(sent).toEqual([1, 3, 5]);
+    session.receive(answer(5));
+    expect(await behind).toEqual({});
     expect(session.inFlight).toBe(0);
   });
 

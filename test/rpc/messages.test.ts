@@ -61,6 +61,11 @@ describe('the reader', () => {
     expect(toHex(encode({ number: null, challenge }))).toBe('');
   });
 
+  it('ends in an integer that goes on and on', () => {
+    const endless = fromHex(`08${'80'.repeat(200)}01`);
+    expect(() => messageCodec('GetReceiptRequest').decode(endless)).toFailWith('MESSAGE_INVALID');
+  });
+
   it('holds 2^53-1 and no more', () => {
     const { decode, encode } = messageCodec('GetReceiptRequest');
     const most = { index: Number.MAX_SAFE_INTEGER };

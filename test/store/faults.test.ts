@@ -154,6 +154,19 @@ describe('a full disk', () => {
     await store.close();
   });
 
+  it('gets back the room that a file which did not fit has taken', async () => {
+    using folder = testFolder();
+    const { store, ...disk } = failing(folder.path);
+    const { session } = await store.open();
+    for (const call of ['write', 'rename', 'datasync'] as const) {
+      disk.break(call, call === 'rename' ? 'keyring' : 'tmp/', 'ENOSPC');
+      const code = call === 'datasync' ? 'STORE_FSYNC_FAILED' : 'STORE_FULL';
+      await expect(store.put(session, 'keyring', new Uint8Array(9))).toRejectWith(code);
+      expect(filesIn(join(folder.path, 'tmp')).size).toBe(0);
+    }
+    await store.close();
+  });
+
   it('does not stop the stage when it meets the tiles', async () => {
     using folder = testFolder();
     const { store, ...disk } = failing(folder.path);
