@@ -11,6 +11,7 @@ import { readU64, utf8 } from '../../src/base/bytes.ts';
 import { AssayError, codeOf } from '../../src/base/errors.ts';
 import { policiesDigest } from '../../src/log/policies.ts';
 import type { Leaf } from '../../src/log/leaf.ts';
+import { encodeBundle, parseBundle } from '../../src/policy/index.ts';
 import { parseSignedOrder } from '../../src/statement/order.ts';
 import { cedarModule } from '../policy/support.ts';
 import { genesisOrderOf, makeAuthority, policyOrder, signed, TEST_ORIGIN } from '../support/enclave.ts';
@@ -86,6 +87,22 @@ describe('loading a policy', () => {
     await bench.policies.load(orderFor(bench, other, { tenant: 'beta' }), other);
     expect(bench.policies.find(keyOf(2))?.force.version).toBe(1);
     expect(bench.policies.version()).toBe(2);
+  });
+
+  it('holds 1,024 tenants at most; those that it has may go on', async () => {
+    const bench = await policyBench();
+    const bundle = (tenant: string): Uint8Array => {
+      const { manifest } = parseBundle(bundleOf({}));
+      return encodeBundle({ version: 1, tenant, manifest, principals: [] });
+    };
+    const load = (tenant: string, changes: OrderChanges = {}) =>
+      bench.policies.load(orderFor(bench, bundle(tenant), { tenant, ...changes }), bundle(tenant));
+    const first = orderFor(bench, bundle('t0'), { tenant: 't0' });
+    await bench.policies.load(first, bundle('t0'));
+    for (let i = 1; i < 1_024; i++) await load(`t${i}`);
+    await expect(load('one-more')).toRejectWith('ORDER_OUT_OF_SEQUENCE');
+    expect((await load('t0', { version: 2, previous: digestOf(first) })).version).toBe(2);
+    expect(bench.drafts).toHaveLength(1_025);
   });
 
   it('refuses every order that should not take effect, and leaves what is in force', async () => {
