@@ -107,6 +107,33 @@ describe('a failing fdatasync', () => {
   });
 });
 
+describe('a failing fsync of a folder', () => {
+  it('refuses the first batch of a segment, whose name may be lost', async () => {
+    using folder = testFolder();
+    const { store, ...disk } = failing(folder.path);
+    const { session } = await store.open();
+    disk.break('syncDirectory', '/stage', 'EIO');
+    await expect(stage(store, session, 0, 5)).toRejectWith('STORE_FSYNC_FAILED');
+    disk.break('syncDirectory', '/stage', null);
+    expect(await store.open()).toMatchObject({ next: 0 });
+    await store.close();
+  });
+
+  it.each([
+    ['keyring', ''],
+    ['seals/1', '/seals'],
+    ['epochs/1', '/epochs'],
+  ])('refuses to say that %s is kept', async (path, part) => {
+    using folder = testFolder();
+    const { store, ...disk } = failing(folder.path);
+    const { session } = await store.open();
+    disk.break('syncDirectory', `${folder.path}${part}`, 'EIO');
+    await expect(store.put(session, path, new Uint8Array(1))).toRejectWith('STORE_FSYNC_FAILED');
+    disk.break('syncDirectory', part, null);
+    await store.close();
+  });
+});
+
 describe('an ending between the tiles and the checkpoint', () => {
   it('leaves the published log whole, with the partial tiles that it needs', async () => {
     using folder = testFolder();
@@ -151,6 +178,20 @@ describe('a full disk', () => {
     await expect(store.open()).toRejectWith('STORE_FULL');
     disk.break('write', 'tmp/', null);
     expect(await store.open()).toMatchObject({ next: 0 });
+    await store.close();
+  });
+
+  it('that refused bytes has to prove its headroom before the next session', async () => {
+    using folder = testFolder();
+    const { store, ...disk } = failing(folder.path);
+    const { session } = await store.open();
+    await stage(store, session, 0, 5);
+    disk.break('write', '.wal', 'ENOSPC');
+    await expect(stage(store, session, 5, 8)).toRejectWith('STORE_FULL');
+    disk.break('write', 'tmp/', 'ENOSPC');
+    await expect(store.open()).toRejectWith('STORE_FULL');
+    disk.break('write', 'tmp/', null);
+    expect(await store.open()).toMatchObject({ next: 5 });
     await store.close();
   });
 

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { nodeDisk } from '../../host/store/disk.ts';
 import { type Folder, openFolder } from '../../host/store/files.ts';
 import { Stage } from '../../host/store/stage.ts';
-import type { Batch } from '../../host/store/stage-format.ts';
+import { type Batch, encodeRecordHeader, readRecord, SALT_BYTES } from '../../host/store/stage-format.ts';
+import { concat } from '../../src/base/bytes.ts';
 import { encodeEntries } from '../../src/log/tile.ts';
 import { testFolder } from '../support/ledger.ts';
 
@@ -34,6 +35,15 @@ function segmentPath(path: string): string {
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 describe('the stage', () => {
+  it('takes no record of another segment for its own', () => {
+    const [own, other] = [new Uint8Array(SALT_BYTES).fill(1), new Uint8Array(SALT_BYTES).fill(1)];
+    other[SALT_BYTES - 1] = 2;
+    const one = batch(3, ['a', 'b']);
+    const record = concat(encodeRecordHeader(own, one), one.note, one.entries);
+    expect(readRecord(record, 0, own)).toMatchObject({ first: 3, count: 2 });
+    expect(readRecord(record, 0, other)).toBeNull();
+  });
+
   it('gives back after opening what was acknowledged', async () => {
     using folder = testFolder();
     const stage = await reopened(folder.path);
