@@ -12,7 +12,12 @@ import { draftLeaf, type Leaf, type LeafDraft } from '../../src/log/leaf.ts';
 import { policiesDigest } from '../../src/log/policies.ts';
 import type { Receipt } from '../../src/log/receipt.ts';
 import { type CompiledPolicy, parseBundle, type Principal } from '../../src/policy/index.ts';
-import { checkPolicyOrder, parseSignedOrder, verifyOrder } from '../../src/statement/order.ts';
+import {
+  checkPolicyOrder,
+  parseSignedOrder,
+  type PolicyOrder,
+  verifyOrder,
+} from '../../src/statement/order.ts';
 import type { Authorities } from '../config.ts';
 import type { EnclaveClock } from '../platform/clock.ts';
 
@@ -56,12 +61,24 @@ export interface Policies {
 }
 
 const MAX_TENANTS = 1_024;
+/** Orders with their bundles, of which all but one wait. */
+const MAX_LOADING = 16;
+
+/** An order whose signatures hold, with the bundle that it names. */
+interface Signed {
+  readonly bytes: Uint8Array;
+  readonly order: PolicyOrder;
+  readonly orderDigest: Uint8Array;
+  readonly bundle: Uint8Array;
+  readonly bundleDigest: Uint8Array;
+}
 
 export function createPolicies(parts: PoliciesParts): Policies {
   const { crypto } = parts;
   const inForce = new Map<string, PolicyInForce>();
   /** One order at a time: each is judged by the one before. */
   let loading: Promise<unknown> | null = null;
+  let atOnce = 0;
   let settled: Promise<unknown> | null = null;
 
   /** A client key has one tenant, or restarts and reloads could change for whom it speaks. */
@@ -72,19 +89,22 @@ export function createPolicies(parts: PoliciesParts): Policies {
           fail('POLICY_PRINCIPAL_DUPLICATE', `the key of ${id} belongs to a principal of another tenant`);
   }
 
-  /** Everything that can be said of an order and its bundle; `now` is null when the log is replayed. */
-  async function admit(
-    orderBytes: Uint8Array,
-    bundle: Uint8Array,
-    now: Millis | null,
-  ): Promise<{ tenant: string; force: PolicyInForce }> {
-    const signed = parseSignedOrder(orderBytes);
+  /** Only what the authorities signed is read, and only that may wait. */
+  async function authenticate(bytes: Uint8Array, bundle: Uint8Array): Promise<Signed> {
+    const signed = parseSignedOrder(bytes);
     const { keys, threshold } = parts.authorities;
     const order = await verifyOrder(signed, { kind: 'policy', authorities: keys, threshold, crypto });
-    const digest = crypto.sha256(bundle);
-    // Only what was signed is read at all.
-    if (!equalBytes(digest, order.bundleDigest))
+    const bundleDigest = crypto.sha256(bundle);
+    if (!equalBytes(bundleDigest, order.bundleDigest))
       fail('ORDER_BUNDLE_MISMATCH', 'the bundle is not the one that was signed');
+    return { bytes, order, orderDigest: crypto.sha256(signed.order), bundle, bundleDigest };
+  }
+
+  /** Whether a signed order may follow what is in force; `now` is null when the log is replayed. */
+  async function admit(
+    { order, orderDigest, bundle, bundleDigest }: Signed,
+    now: Millis | null,
+  ): Promise<{ tenant: string; force: PolicyInForce }> {
     const { tenant } = parseBundle(bundle);
     const current = inForce.get(tenant);
     if (current === undefined && inForce.size >= MAX_TENANTS)
@@ -99,22 +119,26 @@ export function createPolicies(parts: PoliciesParts): Policies {
         : current === undefined
           ? null
           : { version: current.version, digest: current.order };
-    checkPolicyOrder(order, { origin: parts.origin, tenant, bundleDigest: digest, current: last, now });
+    checkPolicyOrder(order, { origin: parts.origin, tenant, bundleDigest, current: last, now });
     const policy = await parts.compile(bundle);
     requireOwnPrincipals(tenant, policy);
-    return { tenant, force: { policy, version: order.version, digest, order: crypto.sha256(signed.order) } };
+    return { tenant, force: { policy, version: order.version, digest: bundleDigest, order: orderDigest } };
   }
 
-  async function loadNow(orderBytes: Uint8Array, bundle: Uint8Array): Promise<Loaded> {
-    const { tenant, force } = await admit(orderBytes, bundle, parts.clock.now());
-    await parts.keep(orderBytes);
-    await parts.keep(bundle);
+  async function loadNow(signed: Signed): Promise<Loaded> {
+    const { tenant, force } = await admit(signed, parts.clock.now());
+    await parts.keep(signed.bytes);
+    await parts.keep(signed.bundle);
     const logging = parts.append(
       draftLeaf({
         kind: 'policy_change',
         tenant,
         policyDigest: force.digest,
-        references: { order: crypto.sha256(orderBytes), bundle: force.digest, version: u64be(force.version) },
+        references: {
+          order: crypto.sha256(signed.bytes),
+          bundle: force.digest,
+          version: u64be(force.version),
+        },
       }),
     );
     settled = logging;
@@ -136,13 +160,18 @@ export function createPolicies(parts: PoliciesParts): Policies {
       return null;
     },
     async load(order, bundle) {
-      while (loading !== null) await loading.catch(() => undefined);
-      const loaded = loadNow(order, bundle);
-      loading = loaded;
+      const signed = await authenticate(order, bundle);
+      if (atOnce >= MAX_LOADING) fail('POLICY_BUSY', `${atOnce} orders are being loaded`);
+      atOnce += 1;
       try {
+        while (loading !== null) await loading.catch(() => undefined);
+        const loaded = loadNow(signed).finally(() => {
+          loading = null;
+        });
+        loading = loaded;
         return await loaded;
       } finally {
-        loading = null;
+        atOnce -= 1;
       }
     },
     async restore(leaf, orderBytes, bundle) {
@@ -153,7 +182,7 @@ export function createPolicies(parts: PoliciesParts): Policies {
       };
       named('order', orderBytes);
       named('bundle', bundle);
-      const { tenant, force } = await admit(orderBytes, bundle, null);
+      const { tenant, force } = await admit(await authenticate(orderBytes, bundle), null);
       if (tenant !== leaf.tenant) fail('POLICY_MISSING', 'the order is of another tenant than its leaf');
       inForce.set(tenant, force);
     },

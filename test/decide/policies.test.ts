@@ -73,6 +73,27 @@ describe('loading a policy', () => {
     );
   });
 
+  it('waits behind the order before it; what is not signed does not wait, nor do more than 16', async () => {
+    const bench = await policyBench();
+    const bundles = Array.from({ length: 17 }, (_, i) => bundleOf({ tenant: `t${i}`, key: i }));
+    const orders = bundles.map((bundle, i) => orderFor(bench, bundle, { tenant: `t${i}` }));
+    const gate = Promise.withResolvers<void>();
+    bench.appending = () => gate.promise;
+    const load = (i: number): Promise<unknown> =>
+      bench.policies.load(orders[i] as Uint8Array, bundles[i] as Uint8Array);
+    const sixteen = Array.from({ length: 16 }, (_, i) => load(i));
+    await expect(bench.policies.load(orders[0] as Uint8Array, utf8('{}'))).toRejectWith(
+      'ORDER_BUNDLE_MISMATCH',
+    );
+    await expect(load(16)).toRejectWith('POLICY_BUSY');
+    expect(bench.drafts).toHaveLength(0);
+    gate.resolve();
+    await Promise.all(sixteen);
+    expect(bench.drafts.map(({ tenant }) => tenant)).toEqual(sixteen.map((_, i) => `t${i}`));
+    await load(16);
+    expect(bench.policies.find(keyOf(16))?.principal.tenant).toBe('t16');
+  });
+
   it('follows versions and previous orders, each tenant by itself', async () => {
     const bench = await policyBench();
     const [one, two] = [bundleOf({}), bundleOf({ effect: 'deny' })];

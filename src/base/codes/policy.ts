@@ -45,6 +45,11 @@ export const POLICY_CODES = {
     meaning: 'Two principals of a bundle have the same identifier or key, or two tenants the same client key',
     remedy: 'Give each principal its own identifier and its own client key',
   },
+  POLICY_BUSY: {
+    kind: 'refused',
+    meaning: 'More signed policy orders wait to be loaded than the enclave holds',
+    remedy: 'Load one order after the other',
+  },
   POLICY_SOURCE_INVALID: {
     kind: 'malformed',
     meaning: 'A policy folder lacks a file, or a file of it is not the YAML, JSON or text it should be',
