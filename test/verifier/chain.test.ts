@@ -4,9 +4,15 @@ import { Extension, KeyUsageFlags } from '@peculiar/x509';
 import { describe, expect, it, vi } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import type { Code } from '../../src/base/errors.ts';
+import { toHex } from '../../src/base/hex.ts';
+import { derOid, derSequence } from '../../src/codec/der-write.ts';
+import { OID, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { ChainCache } from '../../verifier/chain.ts';
+import { CHAIN_CHECKS, ChainCache, P384_CHAIN, verifyChain } from '../../verifier/chain.ts';
 import { NITRO_ROOTS, verifyNitro } from '../../verifier/nitro.ts';
+import { matchRoot, simulatedRoot } from '../../verifier/roots.ts';
+import { CheckLog } from '../../verifier/verdict.ts';
+import { certificate, name, SPKI } from '../support/certificates.ts';
 import {
   type Level,
   makeDocument,
@@ -37,6 +43,9 @@ async function verify(
 
 /** A critical extension that nobody implements; its value is NULL. */
 const STRANGE = new Extension('1.3.6.1.4.1.99999.1', true, Uint8Array.of(5, 0));
+/** Extensions that others implement: taken for understood, a path that they forbid would pass. */
+const NAME_CONSTRAINTS = new Extension('2.5.29.30', true, Uint8Array.of(0x30, 0));
+const EXTENDED_USAGE = new Extension('2.5.29.37', true, Uint8Array.of(0x30, 0));
 const HARMLESS = new Extension('1.3.6.1.4.1.99999.1', false, Uint8Array.of(5, 0));
 
 const CASES: readonly (readonly [string, PkiChanges, Code])[] = [
@@ -54,6 +63,7 @@ const CASES: readonly (readonly [string, PkiChanges, Code])[] = [
     'CHAIN_KEY_USAGE',
   ],
   ['an authority without keyUsage', { zonal: { usage: null } }, 'CHAIN_KEY_USAGE'],
+  ['a root without keyCertSign', { root: { usage: KeyUsageFlags.digitalSignature } }, 'CHAIN_KEY_USAGE'],
   ['a leaf without digitalSignature', { leaf: { usage: KeyUsageFlags.keyAgreement } }, 'CHAIN_KEY_USAGE'],
   ['a leaf without keyUsage', { leaf: { usage: null } }, 'CHAIN_KEY_USAGE'],
   ['an unknown critical extension in the leaf', { leaf: { more: [STRANGE] } }, 'CHAIN_EXTENSION_UNKNOWN'],
@@ -62,6 +72,10 @@ const CASES: readonly (readonly [string, PkiChanges, Code])[] = [
     { regional: { more: [STRANGE] } },
     'CHAIN_EXTENSION_UNKNOWN',
   ],
+  ['an unknown critical extension in the root', { root: { more: [STRANGE] } }, 'CHAIN_EXTENSION_UNKNOWN'],
+  ['critical name constraints', { regional: { more: [NAME_CONSTRAINTS] } }, 'CHAIN_EXTENSION_UNKNOWN'],
+  ['a critical extended key usage', { leaf: { more: [EXTENDED_USAGE] } }, 'CHAIN_EXTENSION_UNKNOWN'],
+  ['a P-256 root', { root: { key: 'P-256' } }, 'CHAIN_ALGORITHM'],
   ['a P-256 leaf', { leaf: { key: 'P-256' } }, 'CHAIN_ALGORITHM'],
   ['a P-256 authority', { instance: { key: 'P-256' } }, 'CHAIN_ALGORITHM'],
   ['an RSA authority', { instance: { key: 'RSA' } }, 'CHAIN_ALGORITHM'],
@@ -97,6 +111,35 @@ describe('path rules', () => {
     const pki = await makePki(changes);
     await verify(pki, PKI_TIME, cache).catch(() => undefined);
     await expect(verify(pki, PKI_TIME, cache)).toRejectWith(code);
+  });
+
+  it('holds from the first to the last moment of its narrowest certificate, and no millisecond beyond', async () => {
+    const narrow = { notBefore: PKI_TIME - 1000, notAfter: PKI_TIME + HOUR };
+    for (const level of ['zonal', 'leaf'] as const) {
+      const pki = await makePki({ [level]: narrow });
+      const first = await verify(pki, narrow.notBefore);
+      const last = await verify(pki, narrow.notAfter);
+      for (const { validFrom, validUntil } of [first, last])
+        expect([validFrom, validUntil]).toEqual([narrow.notBefore, narrow.notAfter]);
+      await expect(verify(pki, narrow.notBefore - 1)).toRejectWith('CHAIN_NOT_YET_VALID');
+      await expect(verify(pki, narrow.notAfter + 1)).toRejectWith('CHAIN_EXPIRED');
+    }
+  });
+
+  it('refuses a signature algorithm with parameters', async () => {
+    const odd = derSequence(derOid(OID.ecdsaSha384), Uint8Array.of(5, 0));
+    const root = certificate({ subject: name('issuer') });
+    const pin = simulatedRoot('nitro', 'issuer', toHex(nodeCrypto.sha256(SPKI)));
+    const path = (leaf: Uint8Array): Promise<unknown> =>
+      verifyChain([root, leaf], {
+        profile: P384_CHAIN,
+        roots: [pin],
+        at: PKI_TIME,
+        crypto: nodeCrypto,
+        log: new CheckLog(CHAIN_CHECKS),
+      });
+    await expect(path(certificate({ algorithm: odd, outerAlgorithm: odd }))).toRejectWith('CHAIN_ALGORITHM');
+    await expect(path(certificate())).toRejectWith('CHAIN_LEAF_IS_CA');
   });
 
   it('counts only authorities that are not self-issued against a path length', async () => {
@@ -159,8 +202,6 @@ describe('path rules', () => {
   });
 
   it('needs a root and a leaf, and bounds the rest', async () => {
-    const { verifyChain, P384_CHAIN, CHAIN_CHECKS } = await import('../../verifier/chain.ts');
-    const { CheckLog } = await import('../../verifier/verdict.ts');
     const pki = await makePki();
     for (const count of [0, 1, 10]) {
       const ders = Array.from({ length: count }, () => pki.certificates[0] as Uint8Array);
@@ -169,6 +210,30 @@ describe('path rules', () => {
         verifyChain(ders, { profile: P384_CHAIN, roots: [pki.pin], at: PKI_TIME, crypto: nodeCrypto, log }),
       ).toRejectWith('CHAIN_LENGTH');
     }
+  });
+});
+
+describe('pins', () => {
+  it('match in key, name and both ends of the validity', () => {
+    const root = parseCertificate(certificate({ subject: name('issuer') }));
+    const { notBefore, notAfter } = root;
+    const key = toHex(nodeCrypto.sha256(SPKI));
+    const pin = { ...simulatedRoot('nitro', 'issuer', key), validity: { notBefore, notAfter } };
+    expect(matchRoot([pin], root, nodeCrypto)).toBe(pin);
+    const wrong = [
+      { ...pin, spkiSha256: toHex(nodeCrypto.sha256(root.tbs)) },
+      { ...pin, name: 'Issuer' },
+      { ...pin, validity: { notBefore: notBefore - 1000, notAfter } },
+      { ...pin, validity: { notBefore, notAfter: notAfter + 1000 } },
+    ];
+    for (const other of wrong)
+      expect(() => matchRoot([other], root, nodeCrypto)).toFailWith('CHAIN_ROOT_UNTRUSTED');
+  });
+
+  it('take a digest in either case', () => {
+    const root = parseCertificate(certificate({ subject: name('issuer') }));
+    const pin = simulatedRoot('nitro', 'issuer', toHex(nodeCrypto.sha256(SPKI)).toUpperCase());
+    expect(matchRoot([pin], root, nodeCrypto)).toBe(pin);
   });
 });
 
@@ -227,5 +292,25 @@ describe('cache of authorities', () => {
       certificates: [...one.certificates.slice(0, 4), two.certificates[4] as Uint8Array],
     };
     await expect(verify(mixed, PKI_TIME, cache)).toRejectWith('CHAIN_SIGNATURE_INVALID');
+  });
+
+  it('keeps authorities under one root from passing under another of its name', async () => {
+    const [one, two] = [await makePki(), await makePki()];
+    const cache = new ChainCache();
+    await verify(one, PKI_TIME, cache);
+    await verify(two, PKI_TIME, cache);
+    const mixed: TestPki = {
+      ...one,
+      pin: two.pin,
+      certificates: [two.certificates[0] as Uint8Array, ...one.certificates.slice(1)],
+    };
+    await expect(verify(mixed, PKI_TIME, cache)).toRejectWith('CHAIN_SIGNATURE_INVALID');
+  });
+
+  it('holds no more than its capacity', () => {
+    const cache = new ChainCache(2);
+    const links = ['a', 'b', 'c'].map((digest) => [digest, { digest } as never] as const);
+    for (const [digest, link] of links) cache.add(digest, link);
+    expect(links.map(([digest]) => cache.get(digest) !== undefined)).toEqual([false, true, true]);
   });
 });
