@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { toHex } from '../../src/base/hex.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
+import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
 import {
   appraiseNitro,
   judgeEvidence,
@@ -13,6 +13,7 @@ import {
   verifyNitro,
   webCrypto,
 } from '../../verifier/index.ts';
+import { nitroIdentity } from '../../verifier/nitro-identity.ts';
 import { matchRoot } from '../../verifier/roots.ts';
 import { parseCertificate, parsePem } from '../../src/codec/index.ts';
 import { CORPUS, corpusBytes, corpusText, manifest, missing } from '../support/corpus.ts';
@@ -35,6 +36,14 @@ const WAIVED: NitroExpectations = {
   partitions: 'any',
   hardware: 'any',
   revocation: 'any',
+};
+
+const NAMES = {
+  module: MODULE_ID,
+  root: ROOT_NAME,
+  regional: `aa.${REGION}.${ROOT_NAME}`,
+  instance: `${INSTANCE}.${REGION}.${ROOT_NAME}`,
+  leaf: `${MODULE_ID}.${REGION}.sim-test`,
 };
 
 async function verified(
@@ -166,6 +175,52 @@ describe('authenticity', () => {
     );
   });
 
+  it('takes the last second of the leaf as a whole', async () => {
+    const pki = await makePki();
+    const end = PKI_TIME + 3 * 3_600_000;
+    const { claims } = await verified(pki, { timestamp: end + 999 });
+    expect(claims.timestamp).toBe(end + 999);
+    await expect(verified(pki, { timestamp: end + 1000 })).toRejectWith('NITRO_TIMESTAMP_MISMATCH');
+  });
+
+  it('reads names of the whole path exactly', () => {
+    const identity = (changes: Partial<typeof NAMES> = {}): ReturnType<typeof nitroIdentity> => {
+      const { module, root, regional, instance, leaf } = { ...NAMES, ...changes };
+      const certificates = [root, regional, instance, leaf].map((commonName) => ({
+        subject: { commonName },
+      }));
+      return nitroIdentity({ moduleId: module, kind: 'enclave' } as NitroDocument, certificates as never);
+    };
+    expect(identity()).toMatchObject({ instanceId: INSTANCE, region: REGION, leafName: NAMES.leaf });
+    const named = (module: string): Partial<typeof NAMES> => ({
+      module,
+      leaf: `${module}.${REGION}.sim-test`,
+    });
+    const placed = (region: string): Partial<typeof NAMES> => ({
+      regional: `aa.${region}.${ROOT_NAME}`,
+      instance: `${INSTANCE}.${region}.${ROOT_NAME}`,
+      leaf: `${MODULE_ID}.${region}.sim-test`,
+    });
+    const under = (root: string): Partial<typeof NAMES> => ({
+      root,
+      regional: `aa.${REGION}.${root}`,
+      instance: `${INSTANCE}.${REGION}.${root}`,
+    });
+    const strange: readonly Partial<typeof NAMES>[] = [
+      named(`${MODULE_ID}0`),
+      { ...named(MODULE_ID.replace('f0-', 'g0-')), instance: `i-0123456789abcdeg0.${REGION}.${ROOT_NAME}` },
+      under('sim-test.nitro-enclavez'),
+      placed('EU-TEST-1'),
+      placed('eu.test'),
+      { leaf: NAMES.leaf.replace('i-0', 'i-1') },
+      { leaf: NAMES.leaf.replace(/sim-test$/, 'sim-tesu') },
+      { leaf: `${MODULE_ID}.sim-test` },
+      { regional: `aa.x${REGION}.${ROOT_NAME}` },
+      { instance: `i-1123456789abcdef0.${REGION}.${ROOT_NAME}` },
+    ];
+    for (const changes of strange) expect(() => identity(changes)).toFailWith('NITRO_IDENTITY_MISMATCH');
+  });
+
   it('says what the document claims', async () => {
     const { claims, pin } = await verified(await makePki());
     expect(claims).toMatchObject({
@@ -235,6 +290,36 @@ describe('appraisal', () => {
     expect(() =>
       appraiseNitro(good, expectations({ hardware: { pcr3: [pcr(1)], pcr4: [instance] } })),
     ).toFailWith('NITRO_HARDWARE_MISMATCH');
+  });
+
+  it('takes a register that is not listed for none of the roles', async () => {
+    const pcrs = defaultPcrs();
+    pcrs.delete(3);
+    const sparse = await verified(await makePki(), { pcrs });
+    expect(() => appraiseNitro(sparse, expectations({ hardware: { pcr3: [pcr(0)] } }))).toFailWith(
+      'NITRO_HARDWARE_MISMATCH',
+    );
+  });
+
+  it('bounds the lifetime of a leaf by four hours, and of an authority by 31 days', async () => {
+    const appraise = async (changes: Parameters<typeof makePki>[0]): Promise<void> =>
+      appraiseNitro(await verified(await makePki(changes)), expectations({ revocation: 'required' }));
+    const leaf = (ms: number) => ({ leaf: { notBefore: PKI_TIME, notAfter: PKI_TIME + ms } });
+    const zonal = (ms: number) => ({ zonal: { notBefore: PKI_TIME, notAfter: PKI_TIME + ms } });
+    await expect(appraise({ ...leaf(4 * 3_600_000), ...zonal(31 * 86_400_000) })).resolves.toBe(undefined);
+    await expect(appraise(leaf(4 * 3_600_000 + 1000))).toRejectWith('CHAIN_LONG_LIVED');
+    await expect(appraise(zonal(31 * 86_400_000 + 1000))).toRejectWith('CHAIN_LONG_LIVED');
+  });
+
+  it('takes only the word of the waiver for one, from plain JavaScript too', async () => {
+    const pcrs = defaultPcrs();
+    pcrs.set(0, new Uint8Array(48));
+    const debug = await verified(await makePki(), { pcrs });
+    expect(() => appraiseNitro(debug, { ...WAIVED, debug: 'yes' } as never)).toFailWith('NITRO_DEBUG_MODE');
+    const long = await verified(await makePki({ leaf: { notAfter: PKI_TIME + 30 * 3_600_000 } }));
+    expect(() => appraiseNitro(long, { ...WAIVED, revocation: 'no' } as never)).toFailWith(
+      'CHAIN_LONG_LIVED',
+    );
   });
 
   it('demands lifetimes that need no revocation', async () => {
