@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { utf8 } from '../../src/base/bytes.ts';
+import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import {
   type EvidenceOptions,
@@ -11,7 +12,8 @@ import {
   type Verdict,
 } from '../../verifier/index.ts';
 import { appraiseNitro, CheckLog, nobleCrypto } from '../../verifier/index.ts';
-import { makeDocument, makePki, PKI_TIME } from '../support/nitro-pki.ts';
+import { concludeVerdict } from '../../verifier/verdict.ts';
+import { defaultPcrs, makeDocument, makePki, PKI_TIME, type PkiChanges } from '../support/nitro-pki.ts';
 import { trustFor } from '../support/nitro-service.ts';
 
 const ANY = { service: 'any', freshness: { max_age_seconds: 300, nonce: 'any' } } as const;
@@ -100,6 +102,44 @@ describe('verdict', () => {
     ).toMatchObject({ verdict: 'undetermined', code: 'SESSION_MISSING' });
   });
 
+  it('compares a challenge that is given with recorded evidence too', async () => {
+    const [nonce, archive] = [utf8('a challenge'), { mode: 'archive', now: PKI_TIME } as const];
+    expect((await judged({ ...archive, nonce }, ANY, nonce)).verdict).toBe('trusted');
+    expect(await judged({ ...archive, nonce }, ANY, utf8('another one'))).toMatchObject({
+      verdict: 'rejected',
+      code: 'CHALLENGE_MISMATCH',
+    });
+  });
+
+  it('bounds age and skew to the millisecond', async () => {
+    const pki = await makePki({ leaf: { notBefore: PKI_TIME - 3_600_000 } });
+    const at = async (now: number): Promise<string | null> => {
+      const trust = trustFor({ pki, identity }, ANY as never);
+      const options = { mode: 'live', now, trust, crypto: nodeCrypto, platform: null, nonce: null } as const;
+      return (await judgeEvidence(makeDocument(pki), options)).verdict.code;
+    };
+    expect([await at(PKI_TIME - 60_000), await at(PKI_TIME + 300_000)]).toEqual([null, null]);
+    expect(await at(PKI_TIME - 60_001)).toBe('EVIDENCE_FROM_FUTURE');
+    expect(await at(PKI_TIME + 300_001)).toBe('EVIDENCE_TOO_OLD');
+  });
+
+  it('knows no simulated root when the trust policy rejects them', async () => {
+    expect(await judged({}, { ...ANY, simulated: 'reject' })).toMatchObject({
+      verdict: 'rejected',
+      code: 'CHAIN_ROOT_UNTRUSTED',
+    });
+  });
+
+  it('waives no partition that the trust policy leaves unsaid', async () => {
+    const pcrs = { '0': [toHex(new Uint8Array(48).fill(1))] };
+    const nitro = { pcrs, debug: 'reject' };
+    const unsaid = await judged({}, { ...ANY, platforms: { nitro } });
+    expect(unsaid.verdict).toBe('trusted');
+    expect(unsaid.waived).not.toContain('nitro.partition');
+    const waived = await judged({}, { ...ANY, platforms: { nitro: { ...nitro, partitions: 'any' } } });
+    expect(waived.waived).toContain('nitro.partition');
+  });
+
   it('does not take a bare document for a named service', async () => {
     const service = { origin: 'x', config_digest: 'any', policy_authorities: 'any' };
     expect(await judged({}, { ...ANY, service })).toMatchObject({
@@ -177,9 +217,60 @@ describe('verdict', () => {
     expect(formatVerdict(two.verdict)).toBe(formatVerdict(one.verdict));
   });
 
+  it('is trusted only with an appraisal, every check done and nothing wrong', () => {
+    const plan = ['missing', 'wrong', 'open'].map((name) => ({ name, clause: 'x' }));
+    const parts = {
+      platform: 'nitro',
+      simulated: true,
+      mode: 'live',
+      at: PKI_TIME,
+      validUntil: PKI_TIME,
+      evidenceSha256: '00',
+      trustSha256: '00',
+      claims: {},
+    } as const;
+    expect(concludeVerdict(new CheckLog([]), parts).verdict).toBe('trusted');
+    expect(concludeVerdict(new CheckLog([]), { ...parts, trustSha256: null })).toMatchObject({
+      verdict: 'authentic',
+      unverified: ['appraisal'],
+    });
+    const log = new CheckLog(plan);
+    expect(concludeVerdict(log, parts).verdict).toBe('undetermined');
+    log.judge('missing', () => fail('CHALLENGE_MISSING', 'x'));
+    expect(concludeVerdict(log, parts)).toMatchObject({ verdict: 'undetermined', code: 'CHALLENGE_MISSING' });
+    log.judge('wrong', () => fail('NITRO_DEBUG_MODE', 'x'));
+    expect(concludeVerdict(log, parts)).toMatchObject({ verdict: 'rejected', code: 'NITRO_DEBUG_MODE' });
+  });
+
   it('refuses a check that nobody planned', () => {
     expect(() => new CheckLog([]).waive('x')).toFailWith('INTERNAL');
     expect(appraiseNitro.length).toBeGreaterThan(1);
+  });
+});
+
+describe('each expectation of a policy', () => {
+  const wrong = { pcr3: ['ab'.repeat(48)] };
+
+  it('reaches the evidence: hardware, lifetimes and debug mode', async () => {
+    expect((await judged({}, { ...ANY, hardware: { ids: wrong } })).code).toBe('NITRO_HARDWARE_MISMATCH');
+    const zero = new Map(defaultPcrs()).set(1, new Uint8Array(48));
+    const cases: readonly [PkiChanges, Parameters<typeof makeDocument>[1], object, string | null][] = [
+      [{ leaf: { notAfter: PKI_TIME + 30 * 3_600_000 } }, {}, {}, 'CHAIN_LONG_LIVED'],
+      [{ leaf: { notAfter: PKI_TIME + 30 * 3_600_000 } }, {}, { revocation: 'any' }, null],
+      [{}, { pcrs: zero }, {}, 'NITRO_DEBUG_MODE'],
+      [{}, { pcrs: zero }, { platforms: { nitro: { pcrs: 'any', debug: 'allow' } } }, null],
+    ];
+    for (const [changes, document, policy, code] of cases) {
+      const pki = await makePki(changes);
+      const trust = trustFor({ pki, identity }, { ...ANY, ...policy } as never);
+      const options = { mode: 'live', now: PKI_TIME, trust, crypto: nodeCrypto } as const;
+      const { verdict } = await judgeEvidence(makeDocument(pki, document), {
+        ...options,
+        platform: null,
+        nonce: null,
+      });
+      expect([verdict.verdict, verdict.code]).toEqual([code === null ? 'trusted' : 'rejected', code]);
+    }
   });
 });
 
