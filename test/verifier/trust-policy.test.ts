@@ -22,6 +22,8 @@ const GOOD: readonly (readonly [string, JsonValue])[] = [
   ['platforms.nitro.pcrs', 'any'],
   ['platforms.nitro.pcrs', { '8': [PCR], '16': [PCR] }],
   ['platforms.nitro.debug', 'allow'],
+  ['platforms.nitro', { pcrs: { '0': ['00'.repeat(48)] }, debug: 'allow' }],
+  ['platforms.nitro.pcrs', { '0': [PCR], '3': ['00'.repeat(48)] }],
   ['platforms.nitro.partitions', ['aws', 'aws-us-gov']],
   ['platforms.nitro.partitions', 'any'],
   ['freshness.max_age_seconds', 'any'],
@@ -65,15 +67,20 @@ const BAD: readonly (readonly [string, JsonValue | undefined, Code])[] = [
   ['service', { ...SERVICE, policy_authorities: [] }, 'TRUST_POLICY_INVALID'],
   ['service', { ...SERVICE, config_digest: HEX32.slice(2) }, 'TRUST_POLICY_INVALID'],
   ['service', { ...SERVICE, origin: 'two words' }, 'TRUST_POLICY_INVALID'],
+  ['service', { ...SERVICE, origin: 'x'.repeat(256) }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.pcrs', { '0': [] }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.pcrs', { '0': PCR }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.pcrs', { '0': [PCR.slice(2)] }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.pcrs', { '0': [`0x${PCR.slice(2)}`] }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.pcrs', { '0': ['00'.repeat(48)] }, 'TRUST_POLICY_INVALID'],
+  ['platforms.nitro.pcrs', { '0': [PCR], '1': ['00'.repeat(48)] }, 'TRUST_POLICY_INVALID'],
+  ['platforms.nitro.pcrs', { '0': [PCR], '2': [PCR, '00'.repeat(48)] }, 'TRUST_POLICY_INVALID'],
+  ['platforms.nitro.pcrs', { '0': Array.from({ length: 1025 }, () => PCR) }, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.debug', true, 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.debug', 'any', 'TRUST_POLICY_INVALID'],
   ['platforms.nitro.partitions', [], 'TRUST_POLICY_INVALID'],
   ['freshness.max_age_seconds', 0, 'TRUST_POLICY_INVALID'],
+  ['freshness.max_age_seconds', 31_536_001, 'TRUST_POLICY_INVALID'],
   ['freshness.max_age_seconds', -1, 'TRUST_POLICY_INVALID'],
   ['freshness.max_age_seconds', 1.5, 'TRUST_POLICY_INVALID'],
   ['freshness.max_age_seconds', '300', 'TRUST_POLICY_INVALID'],
@@ -109,6 +116,14 @@ describe('trust policy', () => {
     expect(() => parseTrustPolicy(utf8('[]'))).toFailWith('TRUST_POLICY_INVALID');
     expect(() => parseTrustPolicy(utf8('null'))).toFailWith('TRUST_POLICY_INVALID');
     expect(() => parseTrustPolicy(utf8('{'))).toFailWith('JSON_SYNTAX');
+  });
+
+  it('has the digest of the bytes that were read, whatever becomes of the buffer', () => {
+    const bytes = utf8(JSON.stringify(TRUST_JSON));
+    const digest = toHex(nodeCrypto.sha256(bytes));
+    const policy = parseTrustPolicy(bytes);
+    bytes.fill(0);
+    expect(trustPolicyDigest(policy, nodeCrypto)).toBe(digest);
   });
 
   it('takes no expectation from a prototype', () => {
