@@ -635,6 +635,14 @@ describe('a log that the enclave itself wrote wrongly', () => {
     expect(await audit(log.files(), log)).toMatchObject({ code: 'EPOCH_KEY_CHANGED' });
   });
 
+  it('in two epochs of one log key and two names', async () => {
+    const log = new TestLog();
+    log.startEpoch();
+    const { service, ...rest } = log.startEpoch();
+    log.epochs[1] = { ...rest, service: { ...service, origin: 'sim.other.example' } };
+    expect(await audit(log.files(), log)).toMatchObject({ code: 'EPOCH_KEY_CHANGED' });
+  });
+
   it('whose origin does not say that it is simulated', async () => {
     const log = new TestLog();
     const { service, ...rest } = log.startEpoch();

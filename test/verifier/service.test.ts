@@ -11,7 +11,8 @@ import {
   type Judgement,
   webCrypto,
 } from '../../verifier/index.ts';
-import { makePki, PKI_TIME, type TestPki } from '../support/nitro-pki.ts';
+import { auditJudge } from '../../verifier/audit/judge.ts';
+import { defaultPcrs, makeDocument, makePki, PKI_TIME, type TestPki } from '../support/nitro-pki.ts';
 import {
   CHALLENGE,
   CONFIG,
@@ -139,6 +140,25 @@ const STATEMENTS: readonly (readonly [string, ServiceChanges, Code])[] = [
     'CHALLENGE_MISMATCH',
   ],
   [
+    'a challenge in the quote that the statement does not name and nobody claims',
+    {
+      identity: { challengeRoot: null },
+      document: { nonce: new Uint8Array(32) },
+      attestation: { challenge: null },
+    },
+    'CHALLENGE_MISMATCH',
+  ],
+  [
+    'a keyring that names a key twice, where no key travels beside it',
+    {
+      identity: {
+        keyring: [1, 2].map((fill) => ({ name: 'log', thumbprint: new Uint8Array(32).fill(fill) })),
+      },
+      attestation: { keys: [] },
+    },
+    'STATEMENT_MISMATCH',
+  ],
+  [
     'simulated hardware that says it is real',
     { identity: { simulated: false, origin: 'example.org' } },
     'SIMULATED_MISMATCH',
@@ -248,7 +268,13 @@ describe('sessions', () => {
   });
 
   it('cannot decide without a session that the policy demands', async () => {
-    await expectCode(judge(await makeService({}, pki), { session: null }), 'SESSION_MISSING', 'undetermined');
+    const missing = judge(await makeService({}, pki), { session: null });
+    await expectCode(missing, 'SESSION_MISSING', 'undetermined');
+    expect((await missing).verdict.unverified).toEqual([
+      'session.signature',
+      'session.binding',
+      'freshness.nonce',
+    ]);
   });
 });
 
@@ -277,6 +303,16 @@ describe('freshness', () => {
         judge({ ...made, attestation: { ...made.attestation, challenge } }, {}, quote),
         'CHALLENGE_MISMATCH',
       );
+  });
+
+  it('refuses a quote that answers others also in an archive, and where the policy asks for none', async () => {
+    const challenge = new Uint8Array(32).fill(0x77);
+    const made = await makeService({}, pki);
+    await expectCode(judge(made, { session: null, challenge, mode: 'archive' }), 'CHALLENGE_MISMATCH');
+    const none = { freshness: { max_age_seconds: 300, nonce: 'any' } };
+    await expectCode(judge(made, { session: null, challenge }, none), 'CHALLENGE_MISMATCH');
+    for (const mode of ['archive', 'live'] as const)
+      expect((await judge(made, { session: null, mode }, none)).verdict.verdict).toBe('trusted');
   });
 
   it('refuses a wrong path also where a session alone would do', async () => {
@@ -395,9 +431,54 @@ describe('the service', () => {
     await expectCode(judge(mute, { config: utf8('{}') }, { service: named }), 'SERVICE_AUTHORITIES_MISMATCH');
   });
 
+  it('has authorities whose keys are written in either case', async () => {
+    const upper = utf8(JSON.stringify({ policy: { keys: ['AA'.repeat(32)] } }));
+    const made = await makeService({ identity: { configDigest: nodeCrypto.sha256(upper) } }, pki);
+    for (const key of ['aa', 'AA'])
+      expect(
+        (
+          await judge(
+            made,
+            { config: upper },
+            { service: { ...named, policy_authorities: [key.repeat(32)] } },
+          )
+        ).verdict.verdict,
+      ).toBe('trusted');
+  });
+
   it('must run on a platform that the policy names', async () => {
     const made = await makeService({}, pki);
     const trust = { ...trustFor(made), platforms: { nitro: undefined } } as never;
     await expect(judge(made, { trust })).toRejectWith('EXPECTATION_MISSING');
+  });
+});
+
+describe("an auditor's judge of seals", () => {
+  const binding = new Uint8Array(64).fill(8);
+
+  /** Judges the evidence of a seal of the unchanged service, at a time when its chain holds or after. */
+  async function judgeSeal(
+    document: Parameters<typeof makeDocument>[1],
+    from: TestPki = pki,
+    now: number = NOW,
+  ): Promise<void> {
+    const made = await makeService({}, pki);
+    const judged = await auditJudge({ trust: trustFor(made), crypto: nodeCrypto, now })(made.attestation);
+    expect(judged.anchored).toBe(now === NOW);
+    await judged.judgeSeal(makeDocument(from, { user_data: binding, ...document }), binding);
+  }
+
+  it.each([
+    ['while the chain holds', NOW],
+    ['after it has ended', PKI_TIME + 400 * 86_400_000],
+  ])('takes what the policy accepts and the seal is bound into, %s', async (_, now) => {
+    await expect(judgeSeal({}, pki, now)).resolves.toBe(undefined);
+    await expect(judgeSeal({ user_data: null }, pki, now)).toRejectWith('STATEMENT_NOT_BOUND');
+    await expect(judgeSeal({ user_data: new Uint8Array(64) }, pki, now)).toRejectWith('STATEMENT_NOT_BOUND');
+    const other = defaultPcrs().set(0, new Uint8Array(48).fill(9));
+    await expect(judgeSeal({ pcrs: other }, pki, now)).toRejectWith('NITRO_PCR_MISMATCH');
+    const debug = defaultPcrs().set(2, new Uint8Array(48));
+    await expect(judgeSeal({ pcrs: debug }, pki, now)).toRejectWith('NITRO_DEBUG_MODE');
+    await expect(judgeSeal({}, await makePki(), now)).toRejectWith('CHAIN_ROOT_UNTRUSTED');
   });
 });
