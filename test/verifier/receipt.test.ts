@@ -173,6 +173,21 @@ describe('a receipt for an action', () => {
     );
   });
 
+  it('holds until the last millisecond of the decision and of the service', async () => {
+    const { log, index, expectations } = setUp();
+    const receipt = log.receipt(index);
+    const at = (now: number, validUntil: number): Promise<unknown> =>
+      verifyReceiptForAction(receipt, {
+        ...expectations,
+        now,
+        service: { ...expectations.service, validUntil },
+      });
+    const end = decodeLeaf(receipt.leaf).notAfter as number;
+    await expect(at(end, end)).resolves.toMatchObject({ level: 0 });
+    await expect(at(end + 1, end + 1)).toRejectWith('RECEIPT_EXPIRED');
+    await expect(at(end, end - 1)).toRejectWith('SERVICE_EXPIRED');
+  });
+
   it('asks for every expectation at run time too', async () => {
     const { log, index, expectations } = setUp();
     for (const name of Object.keys(expectations) as (keyof ActionExpectations)[]) {
@@ -182,7 +197,13 @@ describe('a receipt for an action', () => {
     }
     const nothing = undefined as unknown as ActionExpectations;
     await expect(verifyReceiptForAction(log.receipt(index), nothing)).toRejectWith('EXPECTATION_MISSING');
-    for (const bad of [{ level: 3 }, { now: Number.NaN }, { now: '5' }] as unknown as ActionExpectations[])
+    for (const bad of [
+      { level: 3 },
+      { now: Number.NaN },
+      { now: '5' },
+      { service: { ...expectations.service, validUntil: Number.NaN } },
+      { service: { ...expectations.service, validUntil: undefined } },
+    ] as unknown as ActionExpectations[])
       await expect(verifyReceiptForAction(log.receipt(index), { ...expectations, ...bad })).toRejectWith(
         'EXPECTATION_MISSING',
       );
@@ -209,6 +230,26 @@ describe('a receipt for an action', () => {
 });
 
 describe('a sealed receipt', () => {
+  it('takes no seal that differs from its head in one thing', async () => {
+    const { log, index } = setUp();
+    const { service } = log.current;
+    const receipt = log.receipt(index);
+    log.seal();
+    const seal = await verifySeal(log.seals[0]!.file, service, nodeCrypto, log.judgeEvidence);
+    expect((await verifyReceipt({ receipt, seal }, service, nodeCrypto)).level).toBe(1);
+    for (const change of [
+      { origin: 'sim.other.example' },
+      { treeSize: seal.statement.treeSize + 1 },
+      { root: new Uint8Array(32) },
+      { bootId: new Uint8Array(32) },
+    ]) {
+      const other = { ...seal, statement: { ...seal.statement, ...change } };
+      await expect(verifyReceipt({ receipt, seal: other }, service, nodeCrypto)).toRejectWith(
+        'SEAL_HEAD_MISMATCH',
+      );
+    }
+  });
+
   it('reaches level 1 with a seal of its own head, and not with another', async () => {
     const { log, expectations } = setUp();
     const leaf = log.decide({ requiredLevel: 1 });
