@@ -635,6 +635,30 @@ describe('a log that the enclave itself wrote wrongly', () => {
     expect(await audit(log.files(), log)).toMatchObject({ code: 'EPOCH_KEY_CHANGED' });
   });
 
+  it('with a seal of a boot that no leaf begins', async () => {
+    const log = new TestLog();
+    log.startEpoch();
+    log.seal();
+    log.startEpoch({ leaf: false });
+    log.seal({ leaf: false });
+    expect(await audit(log.files(), log)).toMatchObject({ verdict: 'rejected', code: 'EPOCH_SPLICED' });
+  });
+
+  it('with a first leaf of a boot that names another boot or another attestation', async () => {
+    for (const name of ['boot', 'attestation']) {
+      const log = new TestLog();
+      const { attestation, service } = log.startEpoch({ leaf: false });
+      const references = {
+        boot: service.bootId,
+        attestation: nodeCrypto.sha256(utf8(formatAttestation(attestation))),
+      };
+      log.append(
+        draftLeaf({ kind: 'epoch_start', references: { ...references, [name]: new Uint8Array(32) } }),
+      );
+      expect(await audit(log.files(), log)).toMatchObject({ verdict: 'rejected', code: 'EPOCH_SPLICED' });
+    }
+  });
+
   it('in two epochs of one log key and two names', async () => {
     const log = new TestLog();
     log.startEpoch();
