@@ -119,6 +119,7 @@ describe('a checkpoint text', () => {
 
   it.each([
     ['no line feed', `o\n1\n${root}`],
+    ['no line feed after an extension', `o\n1\n${root}\nextension`],
     ['url-safe base64', `o\n1\n${root.replace('A', '_')}\n`],
     ['unpadded base64', `o\n1\n${root.slice(0, -1)}\n`],
     ['base64 with unused bits', `o\n1\n${root.slice(0, -2)}F=\n`],
@@ -192,6 +193,8 @@ describe('our checkpoints', () => {
     expect(() => signCheckpoint(log.head(), { log: logSigner, epoch: foreign })).toFailWith(
       'CHECKPOINT_INVALID',
     );
+    const stranger = noteSigner(nodeCrypto, 'other.example.org', testKey().signer);
+    expect(() => signCheckpoint(log.head(), { log: stranger, epoch })).toFailWith('CHECKPOINT_INVALID');
     const extended = signNote(`${formatCheckpoint(log.head())}extension\n`, [logSigner, epoch]);
     expect(() => openCheckpoint(extended)).toFailWith('CHECKPOINT_INVALID');
   });

@@ -127,6 +127,10 @@ describe('signing', () => {
     const { signer } = testKey();
     for (const name of ['', 'a b', 'a+b', 'a\u00a0b', 'a\u2003b', 'a\u0085b'])
       expect(() => noteSigner(nodeCrypto, name, signer)).toFailWith('NOTE_KEY_INVALID');
+    for (const size of [0, 31, 33, 64])
+      expect(() => noteKey(nodeCrypto, 'name', NOTE_ED25519, new Uint8Array(size))).toFailWith(
+        'NOTE_KEY_INVALID',
+      );
     const es384 = { ...signer, algorithm: 'ES384' as const };
     expect(() => noteSigner(nodeCrypto, 'name', es384)).toFailWith('NOTE_KEY_INVALID');
     expect(isKeyName('example.org/log')).toBe(true);
@@ -178,7 +182,11 @@ describe('verifying', () => {
     const verified = await verifyNote({ text, signatures: [line] }, [cosigner], nodeCrypto);
     expect(verified.signatures).toMatchObject([{ time }]);
     const late = concat(u64be(time + 1), signature.slice(8));
-    const huge = concat(new Uint8Array(8).fill(0xff), signature.slice(8));
+    // Signed for what a number makes of a time that it cannot hold.
+    const huge = concat(
+      new Uint8Array(8).fill(0xff),
+      key.signer.sign(utf8(`cosignature/v1\ntime ${2 ** 64}\n${text}`)),
+    );
     for (const bad of [
       late,
       huge,
