@@ -244,4 +244,22 @@ describe('proofs that are built here', () => {
     const asData = Uint8Array.from([...(two[0] as Uint8Array), ...(two[1] as Uint8Array)]);
     expect(toHex(leafHash(hash, asData))).not.toBe(toHex(inner));
   });
+
+  it('are of exactly the length that the sizes ask for, even where a longer one leads to the root', () => {
+    const [first, second, third] = leaves as [Uint8Array, Uint8Array, Uint8Array];
+    const above = nodeHash(hash, second, first);
+    const claim = { index: 0, size: 1, leafHash: first, proof: [second], root: above };
+    expect(() => verifyInclusion(hash, claim)).toFailWith('INCLUSION_INVALID');
+    const grown = nodeHash(hash, third, nodeHash(hash, first, second));
+    const steps = { size1: 1, root1: first, size2: 2, root2: grown, proof: [second, third] };
+    expect(() => verifyConsistency(hash, steps)).toFailWith('CONSISTENCY_INVALID');
+  });
+
+  it('are of subtrees that lie in the tree', () => {
+    const root = rootOf(hash, leaves.slice(0, 4));
+    const beyond = { start: 0, end: 4, size: 3, subtree: root, root, proof: [] };
+    expect(() => verifySubtreeConsistency(hash, beyond)).toFailWith('CONSISTENCY_INVALID');
+    expect([isSubtree(0, 3), isSubtree(2, 4), isSubtree(4, 7)]).toEqual([true, true, true]);
+    expect([isSubtree(1, 3), isSubtree(2, 5), isSubtree(3, 3)]).toEqual([false, false, false]);
+  });
 });
