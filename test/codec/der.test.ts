@@ -219,3 +219,14 @@ describe('ECDSA signatures', () => {
     expect(toHex(p1363)).toBe(`${'ff'.repeat(48)}${'00'.repeat(47)}01`);
   });
 });
+
+describe('lengths of several octets', () => {
+  it('have no leading zero', () => {
+    const content = new Uint8Array(0x80).fill(1);
+    const read = (...head: number[]): Uint8Array =>
+      new DerReader(Uint8Array.from([0x04, ...head, ...content])).octetString();
+    expect(read(0x81, 0x80)).toEqual(content);
+    expect(() => read(0x82, 0, 0x80)).toFailWith('DER_NOT_DISTINGUISHED');
+    expect(() => read(0x84, 0, 0, 0, 0x80)).toFailWith('DER_NOT_DISTINGUISHED');
+  });
+});
