@@ -25,7 +25,8 @@ export function readAuthorityKey(path: string): AuthorityKey {
     // The cause is left out: OpenSSL's message could quote the file.
     return fail('POLICY_SOURCE_INVALID', `${path}: is not a private key in PEM`);
   }
-  if (key.asymmetricKeyType !== 'ed25519') return fail('POLICY_SOURCE_INVALID', `${path}: is not an Ed25519 key`);
+  if (key.asymmetricKeyType !== 'ed25519')
+    return fail('POLICY_SOURCE_INVALID', `${path}: is not an Ed25519 key`);
   return authorityOf(key);
 }
 
