@@ -6,6 +6,7 @@ import { type JsonObject, type JsonValue, parseJson } from '../../src/codec/json
 import { formatReceiptFile } from '../../src/log/files.ts';
 import { connect, type Decision, loadClientIdentity } from '../client/index.ts';
 import { readInput } from './input.ts';
+import { printable } from './errors.ts';
 import type { Io } from './io.ts';
 import { type CommandLine, readCommandLine, readHex } from './options.ts';
 import { readTrustFile } from './trust-file.ts';
@@ -89,9 +90,9 @@ function asJson({
 
 function tell(decision: Decision, io: Io): void {
   io.out(`${decision.decision.toUpperCase()}\n`);
-  if (decision.rule !== null) io.out(`rule     ${decision.rule}\n`);
-  if (decision.reason !== null) io.out(`reason   ${decision.reason}\n`);
-  if (decision.message !== null) io.out(`message  ${decision.message}\n`);
+  if (decision.rule !== null) io.out(`rule     ${printable(decision.rule)}\n`);
+  if (decision.reason !== null) io.out(`reason   ${printable(decision.reason)}\n`);
+  if (decision.message !== null) io.out(`message  ${printable(decision.message)}\n`);
   if (decision.target !== null) io.out(`target   ${JSON.stringify(decision.target)}\n`);
   io.out(
     `leaf     ${decision.leaf.index}, epoch ${decision.leaf.epoch}, covered by a checkpoint with both signatures\n`,

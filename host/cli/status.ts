@@ -1,9 +1,10 @@
 /** `assay status`: the state of a service, as the service says it. With --trust the service is verified first. */
-import { formatTime } from '../../src/base/clock.ts';
+import { formatTime, MAX_TIME } from '../../src/base/clock.ts';
 import { fail } from '../../src/base/errors.ts';
 import { Enclave } from '../../src/rpc/service.ts';
 import type { StatusResponse } from '../../src/rpc/messages.ts';
 import { connect, openChannel } from '../client/index.ts';
+import { printable } from './errors.ts';
 import type { Io } from './io.ts';
 import { readCommandLine } from './options.ts';
 import { readTrustFile } from './trust-file.ts';
@@ -65,8 +66,8 @@ function tell(status: StatusResponse, verified: boolean, io: Io): void {
     ['policy', status.policyVersion === 0 ? 'none loaded' : `version ${status.policyVersion}`],
     ['refused', String(status.refused)],
     ['witness', status.witness],
-    ['time', formatTime(status.timeMs)],
+    ['time', status.timeMs > MAX_TIME ? 'after the year 9999' : formatTime(status.timeMs)],
     ['verified', verified ? 'yes, against the trust policy' : "no: without --trust this is anybody's word"],
   ];
-  for (const [name, value] of rows) io.out(`${name.padEnd(9)}${value}\n`);
+  for (const [name, value] of rows) io.out(`${name.padEnd(9)}${printable(value)}\n`);
 }

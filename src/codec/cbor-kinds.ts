@@ -1,4 +1,5 @@
 /** What a record field can hold. Each kind has limits, checked on the way in and on the way out. */
+import { MAX_TIME, type Millis } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import { compareBytes } from '../base/bytes.ts';
 import { CborWriter } from './cbor-encode.ts';
@@ -24,6 +25,9 @@ export function uint(max: number = Number.MAX_SAFE_INTEGER): Kind<number> {
     read: (from) => from.uint(max),
   };
 }
+
+/** A point in time, in milliseconds since 1970, that RFC 3339 can name. */
+export const time = (): Kind<Millis> => uint(MAX_TIME);
 
 /** A safe integer of either sign. */
 export function int(): Kind<number> {

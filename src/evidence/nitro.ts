@@ -4,7 +4,7 @@
  * map is of indefinite length. Parses and judges nothing; certificates are left as DER for the verifier.
  */
 import { ParseError } from '../base/errors.ts';
-import type { Millis } from '../base/clock.ts';
+import { MAX_TIME, type Millis } from '../base/clock.ts';
 import { CborReader } from '../codec/cbor.ts';
 import { COSE_ALG, type CoseSign1, parseCoseSign1 } from '../codec/cose.ts';
 
@@ -44,8 +44,6 @@ const PCR_SIZE = 48;
 const PCR_COUNT = 32;
 const SIGNATURE_SIZE = 96;
 const DEFINITE_ARRAY_OF_4 = 0x84;
-/** The last moment of year 9999: what RFC 3339 can write. */
-const MAX_TIME = 253_402_300_799_999;
 
 type Draft = { -readonly [K in keyof NitroDocument]?: NitroDocument[K] };
 

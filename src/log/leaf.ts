@@ -17,6 +17,7 @@ import {
   type RecordCodec,
   record,
   text,
+  time,
   uint,
 } from '../codec/cbor-record.ts';
 import { MAX_ENTRY } from './tile.ts';
@@ -116,7 +117,7 @@ export const LeafRecord: RecordCodec<Leaf> = record<Leaf>('leaf', {
   ),
   index: field(2, uint()),
   epoch: field(3, uint()),
-  time: field(4, uint()),
+  time: field(4, time()),
   tenant: field(5, name()),
   session: field(6, optional(bytes({ min: 1, max: 64 }))),
   principal: field(7, hash()),
@@ -132,7 +133,7 @@ export const LeafRecord: RecordCodec<Leaf> = record<Leaf>('leaf', {
   rule: field(17, name()),
   policyDigest: field(18, hash()),
   requiredLevel: field(19, optional(uint(2))),
-  notAfter: field(20, optional(uint())),
+  notAfter: field(20, optional(time())),
   effects: field(21, emptyIsAbsent(list(effect, { max: 64 }), [])),
   modelDigest: field(22, hash()),
   commitments: field(23, emptyIsAbsent(dict(bytes(32), { max: 256 }), {})),

@@ -9,7 +9,17 @@ import type { Crypto, Hashing } from '../base/crypto.ts';
 import { ed25519Spki } from '../base/ed25519.ts';
 import { fail } from '../base/errors.ts';
 import { toHex } from '../base/hex.ts';
-import { bytes, field, list, optional, record, text, uint, type RecordCodec } from '../codec/cbor-record.ts';
+import {
+  bytes,
+  field,
+  list,
+  optional,
+  record,
+  text,
+  time,
+  uint,
+  type RecordCodec,
+} from '../codec/cbor-record.ts';
 import { bind, DOMAINS, type Domain } from './bind.ts';
 import { bytes32, origin } from './fields.ts';
 
@@ -32,7 +42,7 @@ export const PolicyOrder: RecordCodec<PolicyOrder> = record<PolicyOrder>('policy
   version: field(3, uint()),
   previous: field(4, optional(bytes32())),
   bundleDigest: field(5, bytes32()),
-  notAfter: field(6, uint()),
+  notAfter: field(6, time()),
 });
 
 export interface GenesisOrder {
@@ -47,7 +57,7 @@ export interface GenesisOrder {
 export const GenesisOrder: RecordCodec<GenesisOrder> = record<GenesisOrder>('genesis order', {
   origin: field(1, origin()),
   keyringId: field(2, optional(bytes(16))),
-  notAfter: field(3, uint()),
+  notAfter: field(3, time()),
   nonce: field(4, bytes32()),
 });
 

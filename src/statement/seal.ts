@@ -1,5 +1,5 @@
 /** Seal: the state of the log, bound into evidence under `seal`. */
-import { field, optional, record, type RecordCodec, uint } from '../codec/cbor-record.ts';
+import { field, optional, record, type RecordCodec, time, uint } from '../codec/cbor-record.ts';
 import { bytes32, origin, word } from './fields.ts';
 
 export interface Seal {
@@ -53,7 +53,7 @@ export const Seal: RecordCodec<Seal> = record<Seal>('seal', {
   stateDigest: field(12, bytes32()),
   previousSize: field(13, uint()),
   refused: field(14, uint()),
-  time: field(15, uint()),
+  time: field(15, time()),
   clockSource: field(16, word()),
   clockErrorMs: field(17, uint()),
   witnessedSize: field(18, uint()),

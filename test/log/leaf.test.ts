@@ -35,7 +35,7 @@ const leaves: fc.Arbitrary<Leaf> = fc
     decision: fc.constantFrom('allow', 'deny', 'warn', 'escalate', 'transform' as const),
     rule: orNull(name),
     requiredLevel: orNull(fc.nat(2)),
-    notAfter: orNull(fc.maxSafeNat()),
+    notAfter: orNull(fc.nat(253_402_300_799_999)),
     effects: fc.array(fc.record({ counter: name, amount: fc.maxSafeInteger(), window: orNull(name) }), {
       maxLength: 4,
     }),
@@ -137,6 +137,8 @@ describe('a leaf', () => {
       { requiredLevel: 3 },
       { index: -1 },
       { time: 1.5 },
+      { time: 253_402_300_800_000 },
+      { notAfter: 253_402_300_800_000 },
       { tenant: '' },
       { labels: [''] },
     ])
@@ -154,6 +156,10 @@ describe('a leaf', () => {
       'RECORD_EMPTY_PRESENT',
     );
     expect(() => decodeLeaf(encodeCbor(new Map([...map, [8, '']]) as never))).toFailWith('CBOR_OUT_OF_RANGE');
+    for (const key of [4, 20])
+      expect(() => decodeLeaf(encodeCbor(new Map([...map, [key, 253_402_300_800_000]]) as never))).toFailWith(
+        'CBOR_OUT_OF_RANGE',
+      );
     expect(() => decodeLeaf(bytes.slice(0, -1))).toFailWith('CBOR_TRUNCATED');
     expect(() => decodeLeaf(Uint8Array.from([...bytes, 0]))).toFailWith('CBOR_TRAILING');
     expect(() => decodeLeaf(fromHex('a0'))).toFailWith('RECORD_KEY_MISSING');

@@ -212,6 +212,9 @@ describe('forms', () => {
       'RECORD_VALUE_INVALID',
     );
     expect(() => encodePolicyOrder({ ...FIRST, version: -1 })).toFailWith('RECORD_VALUE_INVALID');
+    expect(() => encodePolicyOrder({ ...FIRST, notAfter: 253_402_300_800_000 })).toFailWith(
+      'RECORD_VALUE_INVALID',
+    );
     const many = {
       order: signed.order,
       signatures: Array.from({ length: 65 }, () => signed.signatures[0]),
