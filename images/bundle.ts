@@ -20,7 +20,7 @@ const SIMULATOR_MARKS: readonly string[] = [
   'kms.simulated',
   'dev/kms',
   'assay/simulator',
-  'simulatedRoots',
+  'must name the root of the simulated hardware',
 ];
 /** The ground knows the word, in its error catalogue and its statements; it has no platform code. */
 const SIMULATOR_INPUT = /^host\/|^(?:enclave|native|images|verifier)\/.*simulat/;
