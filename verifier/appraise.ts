@@ -72,6 +72,11 @@ export interface Hearing {
   readonly trust: TrustPolicy | null;
   /** Null when the evidence is not authentic: nothing more can be asked of it. */
   readonly evidence: ProvenEvidence | null;
+  /**
+   * Evidence without a signed time proves no age but by a challenge: the caller says whether it found one of its own
+   * in the quote. Until then the age of such evidence is unverified.
+   */
+  judgeAge(challenged: boolean): void;
   conclude(claims?: JsonObject): Verdict;
 }
 
@@ -102,6 +107,17 @@ export async function hearEvidence(
     log,
     trust,
     evidence,
+    judgeAge: (challenged) => {
+      if (proven === null || proven.time !== null || trust === null) return;
+      if (options.mode === 'archive' || trust.freshness.max_age_seconds === 'any') return;
+      log.judge('freshness.age', () => {
+        if (!challenged)
+          fail(
+            'CHALLENGE_MISSING',
+            'without a signed time only a challenge of ours in the quote proves an age',
+          );
+      });
+    },
     conclude: (claims = {}) =>
       concludeVerdict(log, {
         platform: found.name,
@@ -128,6 +144,7 @@ export async function judgeEvidence(bytes: Uint8Array, options: EvidenceOptions)
   if (evidence !== null) {
     if (trust !== null) judgeService(trust, log);
     if (trust !== null || nonce !== null) judgeNonce(evidence, nonce, trust, options.mode, log);
+    hearing.judgeAge(nonce !== null && log.passed('freshness.nonce'));
   }
   return { verdict: hearing.conclude(), failure: log.failure };
 }
@@ -207,12 +224,13 @@ function appraise(evidence: ProvenEvidence, trust: TrustPolicy, log: CheckLog, o
   const limit = trust.freshness.max_age_seconds;
   if (options.mode === 'archive') log.notApplicable('freshness.age');
   else if (limit === 'any') log.waive('freshness.age');
-  else log.judge('freshness.age', () => checkAge(evidence.time, options.now, limit));
+  else if (evidence.time !== null) {
+    const { time } = evidence;
+    log.judge('freshness.age', () => checkAge(time, options.now, limit));
+  }
 }
 
-function checkAge(time: Millis | null, now: Millis, limit: number): void {
-  // Without a signed time only the verifier's own challenge in the quote proves an age, and it is checked as such.
-  if (time === null) return;
+function checkAge(time: Millis, now: Millis, limit: number): void {
   if (time > now + CLOCK_SKEW_MS)
     fail('EVIDENCE_FROM_FUTURE', `made ${Math.ceil((time - now) / 1000)} s after now`);
   if (now - time > limit * 1000)

@@ -101,6 +101,8 @@ export async function judgeAttestation(
   if (identity === null) return settle(hearing, null, null, options);
   await judgeSession(identity, attestation, options, log);
   if (nonce) judgeChallenge(identity, attestation, options, log);
+  const { challenge: place } = attestation;
+  hearing.judgeAge(challenge !== null && place !== null && log.passed('freshness.nonce'));
   if (hearing.trust !== null)
     appraiseService(identity, hearing.trust, options.config ?? null, options.crypto, log);
   return settle(hearing, identity, serviceOf(identity, attestation, evidence, options), options);
@@ -218,8 +220,7 @@ function settle(
 ): Judgement {
   const verdict = hearing.conclude(identity === null ? {} : { identity: identityJson(identity) });
   const { failure } = hearing.log;
-  const onlyTime = verdict.unverified.length === 1 && failure?.code === 'TIME_UNANCHORED';
-  const accepted = verdict.verdict === 'trusted' || (verdict.verdict === 'undetermined' && onlyTime);
+  const accepted = verdict.verdict === 'trusted' || hearing.log.onlyTimeOpen;
   return Object.freeze({ verdict, service: accepted && options.trust !== null ? service : null, failure });
 }
 

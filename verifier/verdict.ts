@@ -144,6 +144,17 @@ export class CheckLog {
     return Object.freeze(open.map(({ name }) => name));
   }
 
+  /** Whether this check was performed and held. */
+  passed(name: string): boolean {
+    return this.#done.get(name)?.status === 'pass';
+  }
+
+  /** Whether every check was done and held, but that nothing from outside the evidence says when it was made. */
+  get onlyTimeOpen(): boolean {
+    const { failure, unverified } = this;
+    return failure?.code === 'TIME_UNANCHORED' && unverified.length === 1 && unverified[0] === 'time-anchor';
+  }
+
   /** Throws the deciding failure, if there is one. */
   settle(): void {
     const { failure } = this;

@@ -9,6 +9,7 @@ import { ChainCache } from '../chain.ts';
 import type { JudgeEvidence } from '../seal.ts';
 import { judgeAttestation } from '../service.ts';
 import { type TrustPolicy, trustPolicyDigest } from '../trust-policy.ts';
+import type { CheckLog } from '../verdict.ts';
 import { auditLog } from './audit.ts';
 import type { AuditReader } from './bundle.ts';
 import type { JudgeEpoch } from './epochs.ts';
@@ -52,9 +53,11 @@ export function auditJudge({ trust, crypto, now }: Judged): JudgeEpoch {
       });
     const present = await judge(now);
     const expired = present.failure?.code === 'CHAIN_EXPIRED';
-    const { service, failure } = expired ? await judge('evidence') : present;
+    const { service, failure, verdict } = expired ? await judge('evidence') : present;
     if (service === null)
-      throw failure ?? new AssayError('STATEMENT_MISSING', 'the attestation was not accepted');
+      throw (
+        failure ?? new AssayError('EVIDENCE_UNVERIFIED', `not performed: ${verdict.unverified.join(', ')}`)
+      );
     return {
       service,
       anchored: !expired,
@@ -65,6 +68,14 @@ export function auditJudge({ trust, crypto, now }: Judged): JudgeEpoch {
       ),
     };
   };
+}
+
+/** As strict as for an attestation: a check that was not performed accepts nothing. */
+function requireAccepted(log: CheckLog): void {
+  const { failure, unverified } = log;
+  if (log.onlyTimeOpen) return;
+  if (failure !== null && failure.code !== 'TIME_UNANCHORED') throw failure;
+  if (unverified.length > 0) fail('EVIDENCE_UNVERIFIED', `not performed: ${unverified.join(', ')}`);
 }
 
 function judgeSealEvidence(
@@ -79,8 +90,7 @@ function judgeSealEvidence(
       { mode: 'archive', now, trust, crypto, cache },
       [],
     );
-    const { failure } = log;
-    if (failure !== null && failure.code !== 'TIME_UNANCHORED') throw failure;
+    requireAccepted(log);
     if (
       evidence?.binding === undefined ||
       evidence.binding === null ||

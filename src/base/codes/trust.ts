@@ -110,9 +110,14 @@ export const TRUST_CODES = {
     meaning: 'Evidence claims to be made later than the time of verification',
     remedy: "Set this machine's clock",
   },
+  EVIDENCE_UNVERIFIED: {
+    kind: 'undetermined',
+    meaning: 'A check that the trust policy demands of evidence was not performed, and nobody waived it',
+    remedy: 'Use a verifier that performs the checks that the error names; until then accept nothing on it',
+  },
   CHALLENGE_MISSING: {
     kind: 'undetermined',
-    meaning: 'The trust policy demands a challenge in the quote, and the verifier has none to compare',
+    meaning: 'A challenge in the quote is needed to prove freshness, and the verifier has none to compare',
     remedy: 'Give the challenge that you sent with --nonce, or verify the endpoint by its URL',
   },
   CHALLENGE_MISMATCH: {
