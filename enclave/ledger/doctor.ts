@@ -77,6 +77,8 @@ export function createDoctor({ store, size, pauses, onCure }: DoctorParts): Doct
       try {
         await examine();
         illness = null;
+        // In the same turn: whoever sees the cure finds the publisher at work.
+        onCure();
       } catch (error) {
         illness = asError(error);
         pause = Math.min(2 * pause, pauses.most);
@@ -102,9 +104,8 @@ export function createDoctor({ store, size, pauses, onCure }: DoctorParts): Doct
       treating = true;
       void cure().then(() => {
         treating = false;
-        if (illness === null) onCure();
         // A report that came while the cure was ending has not been treated yet.
-        else if (!stopped.signal.aborted && illness.code !== 'LOG_SUPERSEDED') this.treat();
+        if (illness !== null && !stopped.signal.aborted && illness.code !== 'LOG_SUPERSEDED') this.treat();
       });
     },
     stop() {

@@ -116,6 +116,7 @@ class GroupCommit implements Ledger {
   #ahead: { index: number; trail: Trail; bytes: number };
   #committing = false;
   #closed = false;
+  #closing: Promise<void> | null = null;
   #reader: { readonly head: Head; readonly reader: LogReader } | null = null;
 
   constructor(parts: LedgerParts) {
@@ -190,8 +191,12 @@ class GroupCommit implements Ledger {
     return this.#publisher.reach(this.#head.size);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     while (this.#committing) await nextTurn();
     if (this.#doctor.illness === null) await this.publish().catch(() => undefined);

@@ -21,6 +21,7 @@ export interface Publisher {
   /** Nothing is published until `resume`; whoever waits is refused. */
   suspend(error: AssayError): void;
   resume(): void;
+  /** For good: a store that is cured later resumes nothing. */
   stop(): void;
 }
 
@@ -44,6 +45,7 @@ export function createPublisher({ publish, everyMs, onFailure }: PublisherParts)
   let timer: NodeJS.Timeout | null = null;
   let running = false;
   let suspended = false;
+  let stopped = false;
 
   function settle(): void {
     const head = published;
@@ -90,8 +92,8 @@ export function createPublisher({ publish, everyMs, onFailure }: PublisherParts)
       newest = head;
       if (!running) schedule(waiting.length > 0 ? 0 : everyMs);
     },
-    reach(size) {
-      if (published !== null && published.size >= size) return Promise.resolve(published);
+    async reach(size) {
+      if (published !== null && published.size >= size) return published;
       if (suspended) return fail('LOG_UNAVAILABLE', 'the store does not serve');
       return new Promise((resolve, reject) => {
         waiting.push({ size, resolve, reject });
@@ -105,10 +107,12 @@ export function createPublisher({ publish, everyMs, onFailure }: PublisherParts)
       refuse(error);
     },
     resume() {
+      if (stopped) return;
       suspended = false;
       if (newest !== published) schedule(0);
     },
     stop() {
+      stopped = true;
       this.suspend(new AssayError('LOG_CLOSED', 'the ledger has been closed'));
     },
   };

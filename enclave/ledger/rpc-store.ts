@@ -24,6 +24,8 @@ export function createRpcStore(
   limits: RpcStoreLimits = DEFAULT_RPC_STORE_LIMITS,
 ): RpcStore {
   let current: { readonly client: RpcClient; readonly session: number } | null = null;
+  /** The attempt to open that counts; a later one, or a close, takes its place. */
+  let attempt: { client: RpcClient | null } | null = null;
   let onLost: (error: AssayError) => void = () => undefined;
 
   function serving(): { readonly client: RpcClient; readonly session: number } {
@@ -34,6 +36,8 @@ export function createRpcStore(
     const before = current;
     current = null;
     before?.client.close();
+    attempt?.client?.close();
+    attempt = null;
   }
 
   async function reconnect(): Promise<RpcClient> {
@@ -49,9 +53,15 @@ export function createRpcStore(
   return {
     async open() {
       drop();
+      const own: { client: RpcClient | null } = { client: null };
+      attempt = own;
       const client = await reconnect();
+      own.client = client;
       try {
+        if (attempt !== own) fail('CONNECTION_LOST', 'the store was closed while it was being opened');
         const { session, published, next } = await client.call(Store.Open, {});
+        if (attempt !== own) fail('CONNECTION_LOST', 'the store was closed while it was being opened');
+        attempt = null;
         current = { client, session };
         return { published, next };
       } catch (error) {
