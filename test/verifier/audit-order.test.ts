@@ -1,7 +1,9 @@
 /** Leaves and seals that are right by themselves and wrong where they stand. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { u64be, utf8 } from '../../src/base/bytes.ts';
+import { fail } from '../../src/base/errors.ts';
 import { draftLeaf } from '../../src/log/index.ts';
 import { formatAttestation } from '../../src/statement/attestation.ts';
 import { type AuditReport, auditLog } from '../../verifier/audit/index.ts';
@@ -124,5 +126,20 @@ describe('a seal', () => {
       'SEAL_CHAIN_BROKEN',
       'seal 3 is of an earlier epoch than the one before',
     ]);
+  });
+});
+
+describe('a reader that fails ahead of the audit', () => {
+  it('ends it with what it said, and leaves no rejection unheard', async () => {
+    const log = sealedLog();
+    while (log.size < 300) log.decide();
+    const files = log.files();
+    const read = async (path: string): Promise<Uint8Array | null> => {
+      if (path.startsWith('log/tile/entries/001')) fail('AUDIT_BUNDLE_INVALID', 'gone');
+      if (path === 'seals/1') await sleep(10);
+      return files.get(path) ?? null;
+    };
+    const options = { judgeEpoch: judgeOf(log), crypto: nodeCrypto, receipts: [], trustSha256: null };
+    expect(found(await auditLog({ read }, options))).toEqual(['rejected', 'AUDIT_BUNDLE_INVALID', 'gone']);
   });
 });
