@@ -129,6 +129,31 @@ describe('a seal', () => {
   });
 });
 
+describe('a receipt that is held', () => {
+  it('of another boot with a number of the bundle is a fork, even where both logs agree', async () => {
+    const log = sealedLog();
+    const other = new TestLog();
+    Object.assign(other, { log: log.log, hardware: log.hardware });
+    const boot = other.startEpoch({ leaf: false });
+    const receipt = { ...log.receipt(2), checkpoint: log.checkpoint(log.size, boot) };
+    const files = log.files();
+    const report = await auditLog(
+      { read: async (path) => files.get(path) ?? null },
+      {
+        judgeEpoch: judgeOf(log, other),
+        crypto: nodeCrypto,
+        receipts: [{ receipt, attestation: boot.attestation, seal: null }],
+        trustSha256: null,
+      },
+    );
+    expect(found(report)).toEqual([
+      'rejected',
+      'LOG_FORKED',
+      'receipt 1 of leaf 2 contradicts the checkpoint of size 4',
+    ]);
+  });
+});
+
 describe('a reader that fails ahead of the audit', () => {
   it('ends it with what it said, and leaves no rejection unheard', async () => {
     const log = sealedLog();
