@@ -19,10 +19,32 @@ namespace {
 
 // Reads in one turn of the loop before others get theirs: 4 * 64 KiB.
 constexpr int kReadsPerTurn = 4;
-// Chunks in one sendmsg; the rest follows in the next call. The kernel's limit is 1024.
+// Chunks in one call; the rest follows in the next. The kernel's limit is 1024.
 constexpr size_t kGather = 64;
+// Bytes in one sendmsg. A vsock packet of more than 32 KiB is no longer one piece of memory (Linux
+// virtio_vsock_alloc_skb), and devices that expect one, vhost-device-vsock 0.3 among them, lose the rest of it.
+constexpr size_t kSend = 28 * 1024;
 
 Napi::Value Number(Napi::Env env, long value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+// At most kSend bytes of the parts: how many the socket took, or a negative errno.
+ssize_t SendSome(int fd, const iovec* parts, size_t count) {
+  std::array<iovec, kGather> some;
+  size_t used = 0;
+  for (size_t room = kSend; used < count && room > 0; used++) {
+    some[used] = {parts[used].iov_base, std::min(parts[used].iov_len, room)};
+    room -= some[used].iov_len;
+  }
+  msghdr message{};
+  message.msg_iov = some.data();
+  message.msg_iovlen = used;
+  ssize_t sent;
+  do {
+    sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return sent;
+  return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
 
 }  // namespace
 
@@ -143,15 +165,22 @@ Napi::Value Stream::Write(const Napi::CallbackInfo& info) {
     parts[i] = {chunk.Data() + skip, chunk.ByteLength() - skip};
     skip = 0;
   }
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = count;
-  ssize_t sent;
-  do {
-    sent = sendmsg(poller_->fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  } while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return Number(env, sent);
-  return Number(env, errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno);
+  iovec* at = parts.data();
+  iovec* const end = at + count;
+  size_t total = 0;
+  while (at != end) {
+    const ssize_t sent = SendSome(poller_->fd(), at, static_cast<size_t>(end - at));
+    if (sent == -EAGAIN) break;
+    // What was sent is said first; the next call meets the error again.
+    if (sent < 0) return Number(env, total > 0 ? static_cast<long>(total) : sent);
+    total += static_cast<size_t>(sent);
+    size_t left = static_cast<size_t>(sent);
+    while (at != end && left >= at->iov_len) left -= (at++)->iov_len;
+    if (at == end) break;
+    at->iov_base = static_cast<uint8_t*>(at->iov_base) + left;
+    at->iov_len -= left;
+  }
+  return Number(env, static_cast<long>(total));
 }
 
 Napi::Value Stream::Shutdown(const Napi::CallbackInfo& info) {
