@@ -43,26 +43,75 @@ const MAX_USER_FIELD = 1_024;
 const PCR_SIZE = 48;
 const PCR_COUNT = 32;
 const SIGNATURE_SIZE = 96;
+/**
+ * QEMU's NSM (hw/virtio/virtio-nsm.c) names an algorithm that does not exist, and leaves certificate, authority and
+ * signature as so many zero bytes each.
+ */
+const EMULATED = { algorithm: -1, signature: 64 } as const;
+const SIGNED = { algorithm: COSE_ALG.ES384, signature: SIGNATURE_SIZE } as const;
 const DEFINITE_ARRAY_OF_4 = 0x84;
 
 type Draft = { -readonly [K in keyof NitroDocument]?: NitroDocument[K] };
 
 const REQUIRED = ['module_id', 'digest', 'timestamp', 'certificate', 'cabundle'] as const;
 
-/** Throws ParseError: a CBOR_, COSE_ or NITRO_ code with offset and path. Byte strings are views of the input. */
+/**
+ * Throws ParseError: a CBOR_, COSE_ or NITRO_ code with offset and path. Byte strings are views of the input. A
+ * document of an emulator, which nobody signed, is NITRO_UNSIGNED_EMULATION.
+ */
 export function parseNitro(bytes: Uint8Array): NitroDocument {
+  if (!endsUnsigned(bytes)) return readDocument(bytes, SIGNED);
+  const { offsets } = parseEmulatedNitro(bytes).sign1;
+  throw new ParseError(
+    'NITRO_UNSIGNED_EMULATION',
+    'certificate and signature are zero bytes, as an emulator leaves them',
+    offsets.signature,
+    'document',
+  );
+}
+
+/**
+ * Reads what an emulated NSM wrote. It proves nothing: only a test that runs such a machine itself has a use for it.
+ * A document with anything but zeros where a signature belongs is refused with NITRO_FIELD_INVALID.
+ */
+export function parseEmulatedNitro(bytes: Uint8Array): NitroDocument {
+  const document = readDocument(bytes, EMULATED);
+  const blank = [document.sign1.signature, document.certificate, ...document.cabundle];
+  if (document.cabundle.length !== 1 || !blank.every(isBlank))
+    throw new ParseError('NITRO_FIELD_INVALID', 'not what an emulator writes', 0, 'document');
+  return document;
+}
+
+const isBlank = (bytes: Uint8Array): boolean =>
+  bytes.length === EMULATED.signature && bytes.every((byte) => byte === 0);
+
+/** A signature of 64 zero bytes at the end; a genuine one has 96, and neither half of it can be so small. */
+function endsUnsigned(bytes: Uint8Array): boolean {
+  const head = bytes.length - EMULATED.signature - 2;
+  return (
+    head > 0 &&
+    bytes[head] === 0x58 &&
+    bytes[head + 1] === EMULATED.signature &&
+    isBlank(bytes.subarray(head + 2))
+  );
+}
+
+function readDocument(
+  bytes: Uint8Array,
+  { algorithm, signature }: { readonly algorithm: number; readonly signature: number },
+): NitroDocument {
   const path = 'document';
   if (bytes.length > NITRO_MAX_DOCUMENT)
     throw new ParseError('NITRO_TOO_LARGE', `${bytes.length} bytes, at most ${NITRO_MAX_DOCUMENT}`, 0, path);
-  const sign1 = parseCoseSign1(bytes, { path, maxPayload: MAX_PAYLOAD, signature: SIGNATURE_SIZE });
+  const sign1 = parseCoseSign1(bytes, { path, maxPayload: MAX_PAYLOAD, signature });
   // The wrapper is not signed, so its one form leaves the least room to write the same document differently.
   const start = sign1.tagged ? 1 : 0;
   if (bytes[start] !== DEFINITE_ARRAY_OF_4)
     throw new ParseError('COSE_INVALID', 'not a definite array of four', start, path);
-  if (sign1.alg !== COSE_ALG.ES384)
+  if (sign1.alg !== algorithm)
     throw new ParseError(
       'NITRO_FIELD_INVALID',
-      `algorithm ${sign1.alg}, not ES384 (-35)`,
+      `algorithm ${sign1.alg}, not ${algorithm}`,
       sign1.offsets.protected,
       path,
     );

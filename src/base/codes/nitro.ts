@@ -1,5 +1,10 @@
 /** Codes of AWS Nitro evidence, enclave images and their measurements. */
 export const NITRO_CODES = {
+  NITRO_UNSIGNED_EMULATION: {
+    kind: 'unauthentic',
+    meaning: 'The document comes from an emulated security module, which signs nothing',
+    remedy: 'Run the image on AWS Nitro; no trust policy accepts emulated evidence',
+  },
   NITRO_FIELD_MISSING: {
     kind: 'malformed',
     meaning: 'An attestation document lacks a field that AWS always writes',
