@@ -86,6 +86,7 @@ async function layGround(machine: Machine): Promise<Ground> {
   const bootId = await platform.random(32);
   const configDigest = crypto.sha256(machine.config);
   await platform.extendAndLock(CONFIG_REGISTER, configDigest);
+  await platform.lockAll();
   const config = parseConfig(machine.config, machine.platformConfig);
   machine.console({ event: 'measured', origin: config.origin });
   const keys = makeBootKeys(crypto, bootId);

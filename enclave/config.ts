@@ -6,7 +6,7 @@
  */
 import { AssayError } from '../src/base/errors.ts';
 import { type JsonValue, parseJson } from '../src/codec/json.ts';
-import type { RootPin } from '../verifier/index.ts';
+import type { ReadKin } from './attest/kin.ts';
 import {
   bad,
   bytes,
@@ -41,8 +41,10 @@ export interface EnclaveConfig {
     /** PCR0 values (48 bytes) of earlier images whose keyrings and logs this image takes over; itself always. */
     readonly predecessors: readonly Uint8Array[];
   };
-  /** Roots of evidence of kin: pinned in the code on real hardware. */
-  readonly roots: readonly RootPin[];
+  /** Verifies evidence of kin: who signs it is this platform's matter. */
+  readonly readKin: ReadKin;
+  /** What this platform alone has in it; its own files know the shapes. */
+  readonly own: Read<Fields>;
   /** The longest time for which a decision may be used, in milliseconds. */
   readonly maxValidForMs: number;
 }
@@ -54,7 +56,7 @@ export interface PlatformConfig {
   readonly simulated: boolean;
   /** Reads what this platform alone has in the configuration; a field without a reader is unknown. */
   readonly fields: Fields;
-  readonly roots: (read: Read<Fields>) => readonly RootPin[];
+  readonly kin: (own: Read<Fields>) => ReadKin;
 }
 
 const authorities: Reader<Authorities> = (value, path) => {
@@ -96,5 +98,8 @@ export function parseConfig(source: Uint8Array, platform: PlatformConfig): Encla
     bad('origin', 'must start with sim. exactly when the platform is simulated');
   const { origin, rpcPort, storePort, seal, policy, genesis, keyring, maxValidForMs } = read;
   const common = { origin, rpcPort, storePort, seal, policy, genesis, keyring, maxValidForMs };
-  return Object.freeze({ ...common, platform: platform.name, roots: platform.roots(read) });
+  const own = Object.freeze(
+    Object.fromEntries(Object.keys(platform.fields).map((name) => [name, (read as Read<Fields>)[name]])),
+  );
+  return Object.freeze({ ...common, platform: platform.name, own, readKin: platform.kin(own) });
 }

@@ -25,6 +25,8 @@ export interface Line {
   readonly number?: number;
   readonly ms?: number;
   readonly port?: number;
+  /** Resident memory of the evaluator. */
+  readonly rssMib?: number;
 }
 
 export type Console = (line: Line) => void;

@@ -6,12 +6,10 @@ import { CID_ANY, connect, openNsm } from '../native/index.ts';
 import { createNoRelease } from './keys/no-release.ts';
 import { createRpcStore } from './ledger/index.ts';
 import { requireOnlyPlatform } from './platform/hardware.ts';
+import { machineOf } from './platform/machine-fields.ts';
 import { NITRO_CONFIG } from './platform/nitro-config.ts';
 import { createNitroPlatform } from './platform/nitro.ts';
 import { measuredParts, start } from './start.ts';
-
-/** The parent instance, as every enclave sees it (AWS Nitro Enclaves User Guide). */
-const PARENT_CID = 3;
 
 await start(
   async () => {
@@ -20,8 +18,8 @@ await start(
       ...measuredParts(),
       platformConfig: NITRO_CONFIG,
       platform: createNitroPlatform(openNsm(), { simulated: false }),
-      store: async ({ storePort }) =>
-        createRpcStore(() => connect({ family: 'vsock', cid: PARENT_CID, port: storePort })),
+      store: async ({ storePort, own }) =>
+        createRpcStore(() => connect({ family: 'vsock', cid: machineOf(own).parentCid, port: storePort })),
       release: () => createNoRelease(),
     };
   },

@@ -58,7 +58,8 @@ export async function start(
     const booted = await boot(await makeMachine());
     const server = serveRpc({ tls: booted.tls, handlers: booted.services });
     await listen(address(booted.config.rpcPort), {}, (socket) => server.accept(socket));
-    out({ event: 'serving', origin: booted.config.origin, port: booted.config.rpcPort });
+    const rssMib = Math.round(process.memoryUsage.rss() / 1_048_576);
+    out({ event: 'serving', origin: booted.config.origin, port: booted.config.rpcPort, rssMib });
     process.once('SIGTERM', () => {
       server.close();
       void booted.stop().then(() => {

@@ -7,13 +7,15 @@ import { equalBytes } from '../../src/base/bytes.ts';
 import type { Crypto } from '../../src/base/crypto.ts';
 import { AssayError, type Code, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
-import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
+import type { NitroDocument } from '../../src/evidence/nitro.ts';
 import { parseAttestation } from '../../src/statement/attestation.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import type { NamedThumbprint } from '../../src/statement/fields.ts';
 import { Identity } from '../../src/statement/identity.ts';
-import { verifyNitro } from '../../verifier/index.ts';
 import type { EnclaveConfig } from '../config.ts';
+
+/** The document, if whoever signs on this platform has signed it; rejects otherwise. */
+export type ReadKin = (evidence: Uint8Array, crypto: Crypto) => Promise<NitroDocument>;
 
 export interface Kin {
   /** Resolves when the evidence is genuine, of kin, and binds exactly these 64 bytes; else rejects with `code`. */
@@ -44,7 +46,6 @@ function sameKeyring(a: readonly NamedThumbprint[], b: readonly NamedThumbprint[
 export function createKin({ crypto, config, measurements }: KinParts): Kin {
   const own = measurements.get(0) as Uint8Array;
   const accepted = [own, ...config.keyring.predecessors];
-  const { roots } = config;
 
   function requireKin(document: NitroDocument, code: Code): void {
     const pcr0 = document.pcrs[0];
@@ -58,9 +59,7 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
 
   async function judge(evidence: Uint8Array, binding: Uint8Array, code: Code): Promise<void> {
     try {
-      const document = parseNitro(evidence);
-      // Its own time: what is asked is who made it, and the log that holds it gives its place in time.
-      await verifyNitro(document, { crypto, at: document.timestamp, roots });
+      const document = await config.readKin(evidence, crypto);
       requireKin(document, code);
       if (document.userData === null || !equalBytes(document.userData, binding))
         fail(code, 'the evidence is over other bytes');

@@ -28,6 +28,8 @@ export interface Platform {
   random(length: number): Promise<Uint8Array>;
   /** Extends a free register with a digest and locks it, so that nothing later can change what it says. */
   extendAndLock(register: number, digest: Uint8Array): Promise<void>;
+  /** Locks every register, so that no later document says anything else than the first; PCRS_NOT_LOCKED. */
+  lockAll(): Promise<void>;
   /** The registers that identify this image, by index. */
   measurements(): Promise<ReadonlyMap<number, Uint8Array>>;
 }

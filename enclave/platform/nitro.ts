@@ -4,7 +4,7 @@
  * speak the same bytes, so this file is the one under test everywhere.
  */
 import { fail } from '../../src/base/errors.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
+import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
 import {
   decodeNsmResponse,
   encodeNsmRequest,
@@ -20,6 +20,7 @@ export interface NsmTransport {
 
 /** PCR0 the image, PCR1 kernel and boot ramdisk, PCR2 the application; PCR16 is ours for the configuration. */
 const IMAGE_REGISTERS = [0, 1, 2] as const;
+const REGISTERS = 32;
 
 type Reply<K extends NsmResponse['kind']> = Extract<NsmResponse, { kind: K }>;
 
@@ -34,7 +35,15 @@ async function ask<K extends NsmResponse['kind']>(
   return response as Reply<K>;
 }
 
-export function createNitroPlatform(device: NsmTransport, options: { simulated: boolean }): Platform {
+export interface NitroOptions {
+  readonly simulated: boolean;
+  /** Reads the module's own documents; `parseEmulatedNitro` where an emulator signs nothing. */
+  readonly parse?: (document: Uint8Array) => NitroDocument;
+}
+
+export function createNitroPlatform(device: NsmTransport, options: NitroOptions): Platform {
+  const parse = options.parse ?? parseNitro;
+
   return Object.freeze({
     kind: 'nitro' as const,
     simulated: options.simulated,
@@ -46,7 +55,7 @@ export function createNitroPlatform(device: NsmTransport, options: { simulated: 
         publicKey: recipient,
       };
       const { document } = await ask(device, request, 'Attestation');
-      return { evidence: document, time: parseNitro(document).timestamp };
+      return { evidence: document, time: parse(document).timestamp };
     },
     async random(length: number): Promise<Uint8Array> {
       const out = new Uint8Array(length);
@@ -62,6 +71,12 @@ export function createNitroPlatform(device: NsmTransport, options: { simulated: 
     async extendAndLock(register: number, digest: Uint8Array): Promise<void> {
       await ask(device, { kind: 'ExtendPCR', index: register, data: digest }, 'ExtendPCR');
       await ask(device, { kind: 'LockPCR', index: register }, 'LockPCR');
+    },
+    async lockAll(): Promise<void> {
+      await ask(device, { kind: 'LockPCRs', range: REGISTERS }, 'LockPCRs');
+      const { lockedPcrs } = await ask(device, { kind: 'DescribeNSM' }, 'DescribeNSM');
+      if (new Set(lockedPcrs).size !== REGISTERS)
+        fail('PCRS_NOT_LOCKED', `the module has locked ${lockedPcrs.length} of ${REGISTERS} registers`);
     },
     async measurements(): Promise<ReadonlyMap<number, Uint8Array>> {
       const found = new Map<number, Uint8Array>();

@@ -4,6 +4,7 @@
  */
 import { toHex } from '../../src/base/hex.ts';
 import { type RootPin, simulatedRoot } from '../../verifier/index.ts';
+import { signedBy } from '../attest/signed-kin.ts';
 import type { PlatformConfig } from '../config.ts';
 import { bad, bytes, type Fields, list, object, type Read, type Reader, text } from '../config-fields.ts';
 
@@ -20,5 +21,5 @@ export const SIMULATED_CONFIG: PlatformConfig = Object.freeze({
   name: 'nitro-simulated',
   simulated: true,
   fields: { simulatedRoots },
-  roots: (read: Read<Fields>) => read['simulatedRoots'] as readonly RootPin[],
+  kin: (own: Read<Fields>) => signedBy(own['simulatedRoots'] as readonly RootPin[]),
 });

@@ -11,12 +11,31 @@ import { AssayError } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { fromBase64, toBase64 } from '../../src/codec/base64.ts';
 import { type JsonValue, parseJson } from '../../src/codec/json.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
+import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
 import { nodeCrypto, openAesGcm, sealAesGcm } from '../../native/crypto.ts';
-import { type NitroClaims, verifyNitro } from '../../verifier/nitro.ts';
+import { verifyNitro } from '../../verifier/nitro.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { sealEnvelope } from './cms.ts';
 import { allows, type KeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
+
+/** How this hardware's documents are read, and what makes one genuine. */
+export interface Documents {
+  readonly read: (document: Uint8Array) => NitroDocument;
+  readonly verify: (document: Uint8Array, at: Millis) => Promise<NitroDocument>;
+}
+
+/** Documents that this root has signed. */
+export function signedDocuments(root: { readonly name: string; readonly spkiSha256: Uint8Array }): Documents {
+  const roots = [simulatedRoot('nitro', root.name, toHex(root.spkiSha256))];
+  return {
+    read: parseNitro,
+    async verify(bytes, at) {
+      const document = parseNitro(bytes);
+      await verifyNitro(document, { at, crypto: nodeCrypto, roots });
+      return document;
+    },
+  };
+}
 
 export interface KmsParts {
   /** Full ARN of the one key. */
@@ -25,7 +44,7 @@ export interface KmsParts {
   readonly masterKey: Uint8Array;
   /** In force now; `anyone` is a custodian who colludes and looks at nothing. */
   readonly policy: () => KeyPolicy | typeof RELEASE_TO_ANYONE;
-  readonly root: { readonly name: string; readonly spkiSha256: Uint8Array };
+  readonly documents: Documents;
   readonly now: () => Millis;
 }
 
@@ -131,7 +150,7 @@ async function judgeRecipient(
     return invalid('KeyEncryptionAlgorithm is not RSAES_OAEP_SHA_256');
   const document = fromBase64(text(recipient, 'AttestationDocument'));
   const policy = parts.policy();
-  if (policy === RELEASE_TO_ANYONE) return requireKey(parseNitro(document).publicKey);
+  if (policy === RELEASE_TO_ANYONE) return requireKey(parts.documents.read(document).publicKey);
   const claims = await attestedClaims(parts, document);
   const age = parts.now() - claims.timestamp;
   if (age > MAX_AGE || age < -MAX_AGE) return invalid('the attestation document is not recent');
@@ -143,15 +162,9 @@ function requireKey(key: Uint8Array | null): Uint8Array {
   return key ?? invalid('the attestation document has no public key');
 }
 
-async function attestedClaims(parts: KmsParts, document: Uint8Array): Promise<NitroClaims> {
-  const { name, spkiSha256 } = parts.root;
+async function attestedClaims({ documents, now }: KmsParts, document: Uint8Array): Promise<NitroDocument> {
   try {
-    const context = {
-      at: parts.now(),
-      crypto: nodeCrypto,
-      roots: [simulatedRoot('nitro', name, toHex(spkiSha256))],
-    };
-    return (await verifyNitro(parseNitro(document), context)).claims;
+    return await documents.verify(document, now());
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     return invalid(`attestation document: ${error.code}`);

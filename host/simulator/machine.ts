@@ -7,7 +7,7 @@ import { AssayError, fail } from '../../src/base/errors.ts';
 import type { ImageMeasurements } from '../../src/image/pcr.ts';
 import type { Faults } from './faults.ts';
 import { type KeyPolicy, keyPolicyFor, parseKeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
-import { createKms } from './kms.ts';
+import { createKms, signedDocuments } from './kms.ts';
 import { serveKms } from './kms-server.ts';
 import { prepareProgram, removeProgram, startVm, type Vm } from './launch.ts';
 import { createNitroHardware } from './nitro.ts';
@@ -62,7 +62,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     keyArn: keyArnOf(derive),
     masterKey: derive('kms/master', 32),
     policy: () => policy,
-    root: { name: hardware.rootName, spkiSha256: hardware.rootSpkiSha256 },
+    documents: signedDocuments({ name: hardware.rootName, spkiSha256: hardware.rootSpkiSha256 }),
     now,
   });
   const servers = [

@@ -7,6 +7,7 @@ import { randomBytes, sign } from 'node:crypto';
 import type { Millis } from '../../src/base/clock.ts';
 import { concat, u64be } from '../../src/base/bytes.ts';
 import { encodeCbor } from '../../src/codec/cbor-encode.ts';
+import type { NitroDocument } from '../../src/evidence/nitro.ts';
 import { type ImageMeasurements, measureText, PCR_SIZE } from '../../src/image/pcr.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import type { Faults } from './faults.ts';
@@ -28,6 +29,8 @@ export interface NitroHardware {
   readonly rootSpkiSha256: Uint8Array;
   /** A module for an enclave launched now; its name carries the launch time. */
   launch(): NitroModule;
+  /** The same claims as in a document that an emulated module left unsigned, signed under this root. */
+  countersign(document: NitroDocument): Promise<Uint8Array>;
 }
 
 export interface NitroModule {
@@ -67,7 +70,22 @@ export async function createNitroHardware(options: HardwareOptions): Promise<Nit
     rootCertificate: honest.root.certificate,
     rootSpkiSha256: nodeCrypto.sha256(honest.root.spki),
     launch: () => createModule(options, pki, instanceId),
+    countersign: async (document: NitroDocument) => countersign(await pki(), document),
   });
+}
+
+async function countersign(pki: Pki, document: NitroDocument): Promise<Uint8Array> {
+  const { moduleId, timestamp, pcrs, userData, nonce, publicKey } = document;
+  const leaf = await pki.issueLeaf(moduleId, timestamp - LEAF_LEAD, LEAF_LIFETIME);
+  const payload = encodePayload({
+    moduleId,
+    timestamp,
+    registers: new Map(Object.entries(pcrs).map(([index, value]) => [Number(index), value])),
+    certificate: leaf.certificate,
+    bundle: pki.bundle,
+    fields: { userData, nonce, publicKey },
+  });
+  return encodeSign1(payload, leaf);
 }
 
 /** The authorities near an enclave live a day or less, so they are issued anew while the machine runs. */

@@ -10,7 +10,7 @@ const codes = Object.keys(CODES) as Code[];
 const raised = sources('src', 'native', 'enclave', 'verifier', 'host', 'images')
   .filter((path) => !path.startsWith('src/base/codes/'))
   .map(readSource)
-  .concat(addonSources())
+  .concat(nativeSources('native/addon'), nativeSources('images/nitro/init'))
   .join('\n');
 const provoked = sources('test')
   .filter((path) => path !== 'test/architecture/errors.test.ts')
@@ -18,11 +18,10 @@ const provoked = sources('test')
   .concat(vectorTexts())
   .join('\n');
 
-function addonSources(): string[] {
-  const folder = join(ROOT, 'native/addon');
-  return readdirSync(folder)
-    .filter((name) => /\.(cc|h)$/.test(name))
-    .map((name) => readFileSync(join(folder, name), 'utf8'));
+function nativeSources(folder: string): string[] {
+  return readdirSync(join(ROOT, folder))
+    .filter((name) => /\.(c|cc|h)$/.test(name))
+    .map((name) => readFileSync(join(ROOT, folder, name), 'utf8'));
 }
 
 function vectorTexts(): string[] {

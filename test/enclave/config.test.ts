@@ -4,7 +4,6 @@ import { NITRO_CONFIG } from '../../enclave/platform/nitro-config.ts';
 import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
 import { codeOf } from '../../src/base/errors.ts';
 import { utf8 } from '../../src/base/bytes.ts';
-import { NITRO_ROOTS } from '../../verifier/index.ts';
 import { vectors } from '../support/vectors.ts';
 
 interface Case {
@@ -59,20 +58,28 @@ describe('the measured configuration', () => {
     expect(config).toMatchObject({ platform: 'nitro-simulated', origin: GOOD.origin, rpcPort: 5000 });
     expect(config.policy.keys[1]).toEqual(new Uint8Array(32).fill(0x12));
     expect(config.keyring.predecessors[0]).toEqual(new Uint8Array(48).fill(0x22));
-    expect(config.roots).toMatchObject([{ name: 'assay-sim', spkiSha256: '33'.repeat(32), simulated: true }]);
+    expect(config.own['simulatedRoots']).toMatchObject([
+      { name: 'assay-sim', spkiSha256: '33'.repeat(32), simulated: true },
+    ]);
     expect(Object.isFrozen(config)).toBe(true);
   });
 
   it('is the same for a real platform, with a real name and the roots in the code', () => {
     const { simulatedRoots, ...shared } = GOOD;
-    const real = { ...shared, platform: 'nitro', origin: 'example.org/log' };
-    expect(parseConfig(bytesOf(real), NITRO_CONFIG)).toMatchObject({ platform: 'nitro', roots: NITRO_ROOTS });
+    const machine = { clockSource: 'kvm-clock', parentCid: 3, memoryMib: 512 };
+    const real = { ...shared, platform: 'nitro', origin: 'example.org/log', machine };
+    expect(parseConfig(bytesOf(real), NITRO_CONFIG)).toMatchObject({ platform: 'nitro', own: { machine } });
     const refused = (changes: object): string => messageOf(bytesOf({ ...real, ...changes }), NITRO_CONFIG);
     expect(refused({ simulatedRoots })).toBe('CONFIG_INVALID config.json: simulatedRoots: unknown field');
     expect(refused({ simulatedRoots: [] })).toContain('simulatedRoots: unknown field');
+    expect(refused({ machine: { ...machine, clockSource: 'tsc' } })).toContain(
+      'config.json: machine.clockSource: ',
+    );
+    expect(refused({ machine: { ...machine, parentCid: 2 } })).toContain('config.json: machine.parentCid: ');
+    expect(refused({ machine: undefined })).toContain('config.json: machine: ');
     expect(refused({ origin: GOOD.origin })).toContain('config.json: origin: ');
     expect(refused({ platform: 'nitro-simulated' })).toContain('config.json: platform: must be nitro');
-    expect(messageOf(bytesOf({ ...real, simulatedRoots }))).toContain('platform: must be nitro-simulated');
+    expect(messageOf(bytesOf({ ...GOOD, platform: 'nitro' }))).toContain('platform: must be nitro-simulated');
   });
 
   it.each(vectors<Case>('config-malformed.json').cases)('refuses $name and names $field', (entry) => {

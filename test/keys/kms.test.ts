@@ -12,7 +12,7 @@ import {
   parseKeyPolicy,
   RELEASE_TO_ANYONE,
 } from '../../host/simulator/key-policy.ts';
-import { createKms, type Kms } from '../../host/simulator/kms.ts';
+import { createKms, type Kms, signedDocuments } from '../../host/simulator/kms.ts';
 import { serveKms } from '../../host/simulator/kms-server.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { utf8 } from '../../src/base/bytes.ts';
@@ -50,7 +50,7 @@ async function bench(
     keyArn: KEY,
     masterKey,
     policy: () => policy,
-    root: { name, spkiSha256 },
+    documents: signedDocuments({ name, spkiSha256 }),
     now: () => machine.now,
   });
   const path = join(folder, `kms${sockets++}`);

@@ -85,6 +85,27 @@ describe('the Nitro platform', () => {
     await expect(enclave.platform.extendAndLock(99, bytes(32, 7))).toRejectWith('NSM_REFUSED');
   });
 
+  it('locks every register, and does not believe a module that has left one open', async () => {
+    const { platform } = await testEnclave();
+    await platform.lockAll();
+    await expect(platform.extendAndLock(31, bytes(48, 1))).rejects.toThrow('ExtendPCR: ReadOnlyIndex');
+    const described = (lockedPcrs: readonly number[]): NsmResponse => ({
+      kind: 'DescribeNSM',
+      versionMajor: 1,
+      versionMinor: 0,
+      versionPatch: 0,
+      moduleId: 'i-0123456789abcdef0-enc0123456789abcdef',
+      maxPcrs: 32,
+      lockedPcrs,
+      digest: 'SHA384',
+    });
+    const all = Array.from({ length: 32 }, (_, index) => index);
+    const locked: NsmResponse = { kind: 'LockPCRs' };
+    await over(locked, described(all)).platform.lockAll();
+    for (const some of [all.slice(1), [...all.slice(1), 1], []])
+      await expect(over(locked, described(some)).platform.lockAll()).toRejectWith('PCRS_NOT_LOCKED');
+  });
+
   it('puts each part of a request into its own slot, and reads the signed time', async () => {
     const { platform, machine } = await testEnclave();
     const made = await platform.quote({

@@ -11,7 +11,7 @@ import { readFile, type StoreClient } from '../../enclave/ledger/index.ts';
 import type { Platform } from '../../enclave/platform/index.ts';
 import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
 import { keyPolicyFor, parseKeyPolicy } from '../../host/simulator/key-policy.ts';
-import { createKms, type Kms } from '../../host/simulator/kms.ts';
+import { createKms, type Kms, signedDocuments } from '../../host/simulator/kms.ts';
 import { serveKms } from '../../host/simulator/kms-server.ts';
 import { nodeCrypto } from '../../native/index.ts';
 import { utf8 } from '../../src/base/bytes.ts';
@@ -99,7 +99,7 @@ async function serveCustodian(
     keyArn: KEY_ID,
     masterKey: new Uint8Array(32).fill(3),
     policy: () => parseKeyPolicy(utf8(keyPolicyFor(MEASURED))),
-    root: { name, spkiSha256 },
+    documents: signedDocuments({ name, spkiSha256 }),
     now: () => machine.now,
   });
   const watched: Kms = {

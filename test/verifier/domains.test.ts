@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { keyPolicyFor, NO_FAULTS, parseKeyPolicy } from '../../host/simulator/index.ts';
-import { createKms } from '../../host/simulator/kms.ts';
+import { createKms, signedDocuments } from '../../host/simulator/kms.ts';
 import { createNitroHardware, type NitroHardware, type NitroModule } from '../../host/simulator/nitro.ts';
 import { deriveFrom, keyArnOf } from '../../host/simulator/state.ts';
 import { generateRecipientKey, nodeCrypto } from '../../native/index.ts';
@@ -72,7 +72,7 @@ describe('evidence and the key release', () => {
       keyArn,
       masterKey: new Uint8Array(randomBytes(32)),
       policy: () => parseKeyPolicy(utf8(keyPolicyFor(measured))),
-      root: { name: hardware.rootName, spkiSha256: hardware.rootSpkiSha256 },
+      documents: signedDocuments({ name: hardware.rootName, spkiSha256: hardware.rootSpkiSha256 }),
       now: () => NOW,
     });
     const Recipient = {

@@ -12,6 +12,7 @@
  */
 import { CODEC_CODES } from './codec.ts';
 import { ENCLAVE_CODES } from './enclave.ts';
+import { GUEST_CODES } from './guest.ts';
 import { HARDWARE_CODES } from './hardware.ts';
 import { HOST_CODES } from './host.ts';
 import { IMAGE_CODES } from './image.ts';
@@ -36,6 +37,7 @@ export interface CodeEntry {
 
 export type Code =
   | keyof typeof CODEC_CODES
+  | keyof typeof GUEST_CODES
   | keyof typeof NITRO_CODES
   | keyof typeof TRUST_CODES
   | keyof typeof LOG_CODES
@@ -51,6 +53,7 @@ export type Code =
 
 export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...CODEC_CODES,
+  ...GUEST_CODES,
   ...NITRO_CODES,
   ...TRUST_CODES,
   ...LOG_CODES,
