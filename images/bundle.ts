@@ -21,9 +21,10 @@ const SIMULATOR_MARKS: readonly string[] = [
   'dev/kms',
   'assay/simulator',
   'must name the root of the simulated hardware',
+  'parseEmulatedNitro(evidence)',
 ];
 /** The ground knows the word, in its error catalogue and its statements; it has no platform code. */
-const SIMULATOR_INPUT = /^host\/|^(?:enclave|native|images|verifier)\/.*simulat/;
+const SIMULATOR_INPUT = /^host\/|^(?:enclave|native|images|verifier)\/.*(?:simulat|emulat)/;
 
 /** `entry` relative to `root`, the folder that paths in the output are relative to. Throws BUNDLE_FAILED. */
 export async function bundleEnclave(root: string, entry: string): Promise<Bundle> {

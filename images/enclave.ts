@@ -9,7 +9,7 @@ import { AssayError } from '../src/base/errors.ts';
 import { type Bundle, bundleEnclave, refuseSimulator } from './bundle.ts';
 import { buildProgram, PROGRAM_ENTRY } from './program.ts';
 
-export type EnclavePlatform = 'nitro' | 'simulated';
+export type EnclavePlatform = 'nitro' | 'emulated' | 'simulated';
 
 export interface EnclaveProgram {
   /** Everything of the program except its configuration, by path. */
@@ -28,6 +28,7 @@ export interface EnclaveImageOptions {
 
 const ENTRIES: Readonly<Record<EnclavePlatform, string>> = {
   nitro: 'enclave/main-nitro.ts',
+  emulated: 'enclave/main-emulated.ts',
   simulated: 'enclave/main-simulated.ts',
 };
 const COMPILE_WORKER = 'enclave/decide/compile-worker.ts';
@@ -60,6 +61,12 @@ export async function enclaveProgram(root: string, platform: EnclavePlatform): P
   const files = new Map([...bundles].map(([path, { code }]) => [path, code]));
   files.set('cedar_wasm_bg.wasm', required(join(root, CEDAR)));
   return { files, bundles };
+}
+
+/** Every file of the checkout of which the program has bytes: bundled or, as Cedar's WebAssembly, copied. */
+export function programInputs({ bundles }: EnclaveProgram): readonly string[] {
+  const bundled = [...bundles.values()].flatMap(({ inputs }) => inputs);
+  return [...new Set([...bundled, CEDAR])].sort();
 }
 
 /** The image of the simulated platform. The simulated one uses sockets of Node; an addon is taken along if built. */

