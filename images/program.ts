@@ -86,6 +86,12 @@ export function buildProgram(content: ProgramContent): Uint8Array {
   return image;
 }
 
+/** Whether the file says of itself that it is a program, well-formed or not; any other EIF boots. */
+export function isProgram(image: EifImage): boolean {
+  const mark = utf8('node sha384 ');
+  return compareBytes(image.kernel.subarray(0, mark.length), mark) === 0;
+}
+
 /** Reads a program image whole. Throws PROGRAM_INVALID or the code of the format that does not hold. */
 export function readProgram(file: Uint8Array): Program {
   const image = parseEif(file);

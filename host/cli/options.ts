@@ -11,7 +11,8 @@ export interface CommandLine {
   texts(name: string): readonly string[];
 }
 
-type Options = NonNullable<ParseArgsConfig['options']>;
+/** The options of a command, as parseArgs takes them. */
+export type Options = NonNullable<ParseArgsConfig['options']>;
 
 /** `positionals`: how many there must be, at least and at most. */
 export function readCommandLine(

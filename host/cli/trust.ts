@@ -1,16 +1,16 @@
 /** `assay trust`: makes, shows and checks trust policies. */
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { fail } from '../../src/base/errors.ts';
-import { toHex } from '../../src/base/hex.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { parseTrustPolicy, type TrustPolicy, trustPolicyDigest } from '../../verifier/index.ts';
 import { isAddress, readFile, readInput } from './input.ts';
 import type { Io } from './io.ts';
 import { type CommandLine, readCommandLine } from './options.ts';
+import { refuseOverwrite, writeWhole } from './output.ts';
 import { printable } from './errors.ts';
 import { namedTrustPolicy } from './trust-file.ts';
 import { learnService } from './trust-first-use.ts';
-import { addConfiguration, buildTrustPolicy, readMeasurements, type TrustFacts } from './trust-make.ts';
+import { readMeasurements } from './trust-make.ts';
+import { TRUST_OPTIONS, trustFromFacts } from './trust-options.ts';
 
 export const TRUST_HELP = `Usage: assay trust ACTION
 
@@ -29,19 +29,12 @@ export const TRUST_HELP = `Usage: assay trust ACTION
   --json                        prints one JSON object
 `;
 
-const TEXT = { type: 'string' } as const;
 const FLAG = { type: 'boolean' } as const;
-const MANY = { type: 'string', multiple: true } as const;
 const SHOW = { json: FLAG, help: { type: 'boolean', short: 'h' } } as const;
 const INIT = {
   ...SHOW,
   output: { type: 'string', short: 'o' },
-  config: TEXT,
-  origin: TEXT,
-  'config-digest': TEXT,
-  authority: MANY,
-  'simulated-root': MANY,
-  'any-service': FLAG,
+  ...TRUST_OPTIONS,
   'trust-on-first-use': FLAG,
   force: FLAG,
 } as const;
@@ -71,8 +64,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 async function init(line: CommandLine, io: Io): Promise<number> {
   const source = line.positionals[0] as string;
   const output = line.text('output');
-  if (output !== undefined && existsSync(output) && !line.flag('force'))
-    fail('FILE_EXISTS', `${output} is there already`);
+  if (output !== undefined) refuseOverwrite(output, line.flag('force'));
   const policy = isAddress(source)
     ? await fromService(source, line, io)
     : await fromMeasurements(source, line, io);
@@ -108,28 +100,7 @@ async function fromService(url: string, line: CommandLine, io: Io): Promise<Trus
 async function fromMeasurements(path: string, line: CommandLine, io: Io): Promise<TrustPolicy> {
   if (line.flag('trust-on-first-use'))
     fail('USAGE', 'assay trust init: --trust-on-first-use goes with an address');
-  let facts = readMeasurements(await readInput(path, io), path);
-  const config = line.text('config');
-  if (config !== undefined) facts = addConfiguration(facts, readFile(config), config);
-  return buildTrustPolicy(withOptions(facts, line), { anyService: line.flag('any-service') });
-}
-
-/** What the author says outright goes before what a file says. */
-function withOptions(facts: TrustFacts, line: CommandLine): TrustFacts {
-  const authorities = line.texts('authority');
-  const roots = line.texts('simulated-root').map((root) => {
-    const at = root.lastIndexOf('=');
-    return at < 1
-      ? fail('USAGE', '--simulated-root: must be NAME=HEX')
-      : { name: root.slice(0, at), spkiSha256: root.slice(at + 1) };
-  });
-  return {
-    ...facts,
-    origin: line.text('origin') ?? facts.origin,
-    configDigest: line.text('config-digest') ?? facts.configDigest,
-    authorities: authorities.length > 0 ? authorities : facts.authorities,
-    simulatedRoots: roots.length > 0 ? roots : facts.simulatedRoots,
-  };
+  return trustFromFacts(readMeasurements(await readInput(path, io), path), line);
 }
 
 async function read(line: CommandLine, io: Io): Promise<TrustPolicy> {
@@ -194,15 +165,4 @@ function describe(policy: TrustPolicy): string {
     `waives         ${openings(policy).join(', ') || 'nothing'}`,
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** All or nothing: a reader never sees half a policy. */
-function writeWhole(path: string, text: string): void {
-  const partial = `${path}.${toHex(crypto.getRandomValues(new Uint8Array(4)))}`;
-  try {
-    writeFileSync(partial, text, { mode: 0o644, flag: 'wx' });
-    renameSync(partial, path);
-  } catch (cause) {
-    fail('FILE_UNREADABLE', `${path}: cannot be written`, { cause });
-  }
 }

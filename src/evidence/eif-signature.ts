@@ -1,11 +1,14 @@
 /**
  * The signature section of an EIF: a CBOR array of {signing_certificate, signature}, where byte strings are
  * written as arrays of integers (serde's Vec<u8>) and the certificate is PEM. The hypervisor uses the first
- * entry alone and checks its signature before boot; what remains visible to a verifier is PCR8.
+ * entry alone and checks its signature before boot; what remains visible to a verifier is PCR8. The maps keep the
+ * order of AWS's structs (aws-nitro-enclaves-image-format src/defs/mod.rs), which is not the sorted one.
  */
+import { utf8 } from '../base/bytes.ts';
 import { AssayError, fail } from '../base/errors.ts';
+import { encodeCbor } from '../codec/cbor-encode.ts';
 import { CborReader } from '../codec/cbor.ts';
-import { parsePem } from '../codec/pem.ts';
+import { formatPem, parsePem } from '../codec/pem.ts';
 
 export interface EifSignature {
   /** DER. */
@@ -29,6 +32,24 @@ export function parseEifSignature(section: Uint8Array): EifSignature {
     if (error instanceof AssayError && error.code === 'EIF_SIGNATURE_INVALID') throw error;
     throw new AssayError('EIF_SIGNATURE_INVALID', 'signature section', { cause: error });
   }
+}
+
+/** The section with one entry. */
+export function formatEifSignature({ certificate, signature }: EifSignature): Uint8Array {
+  const entry = new Map([
+    ['signing_certificate', [...utf8(formatPem('CERTIFICATE', certificate))]],
+    ['signature', [...signature]],
+  ]);
+  return encodeCbor([entry], { order: 'insertion' });
+}
+
+/** What the COSE_Sign1 covers: {register_index: 0, register_value: PCR0}. */
+export function eifSignaturePayload(pcr0: Uint8Array): Uint8Array {
+  const info = new Map<string, number | number[]>([
+    ['register_index', 0],
+    ['register_value', [...pcr0]],
+  ]);
+  return encodeCbor(info, { order: 'insertion' });
 }
 
 function readEntry(reader: CborReader): EifSignature {

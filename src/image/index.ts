@@ -14,3 +14,10 @@ export {
   measureText,
   PCR_SIZE,
 } from './pcr.ts';
+export {
+  type Compression,
+  compressionOf,
+  type ImageWarning,
+  imageWarnings,
+  requireCanonical,
+} from './warnings.ts';
