@@ -17,6 +17,7 @@ import {
 } from '../../src/statement/order.ts';
 import { buildPolicyFolder, loadCedarModule, readAuthorityKey, writeAuthorityKey } from '../policy/index.ts';
 import type { Io } from './io.ts';
+import { genesis, GENESIS_OPTIONS } from './policy-genesis.ts';
 import { load, LOAD_OPTIONS } from './policy-load.ts';
 import { type CommandLine, readCommandLine, readTime } from './options.ts';
 
@@ -29,6 +30,10 @@ export const POLICY_HELP = `Usage: assay policy <action>
                          signs a new policy order; TIME is RFC 3339 or +DAYSd
   sign BUNDLE --key KEY --order ORDER -o ORDER
                          adds a signature to an order, after checking that it names this bundle
+  genesis --key KEY --origin ORIGIN --not-after TIME -o ORDER
+                         signs the order that lets an enclave without a keyring make one
+  genesis --key KEY --origin ORIGIN --order ORDER -o ORDER
+                         adds a signature to it
   load URL --bundle FILE --order ORDER --trust FILE
                          verifies the enclave and brings it a new policy; the enclave decides whether it counts
 
@@ -65,6 +70,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       return keygen(readCommandLine('policy keygen', rest, COMMON, [0, 0]), io);
     case 'sign':
       return sign(readCommandLine('policy sign', rest, SIGN, [1, 1]), io);
+    case 'genesis':
+      return genesis(readCommandLine('policy genesis', rest, { ...COMMON, ...GENESIS_OPTIONS }, [0, 0]), io, {
+        readExpiry,
+        writeWhole,
+      });
     case 'load':
       return load(readCommandLine('policy load', rest, { ...COMMON, ...LOAD_OPTIONS }, [1, 1]), io);
     case '--help':
@@ -174,8 +184,8 @@ function readOrder(path: string): SignedOrder {
 function readExpiry(text: string, now: Millis): Millis {
   const days = /^\+([1-9][0-9]{0,3})d$/.exec(text)?.[1];
   if (days !== undefined) return now + Number(days) * DAY;
-  const time = readTime('assay policy sign: --not-after', text);
-  return time > now ? time : fail('USAGE', `assay policy sign: --not-after ${text} is past`);
+  const time = readTime('assay policy: --not-after', text);
+  return time > now ? time : fail('USAGE', `assay policy: --not-after ${text} is past`);
 }
 
 function compile(bytes: Uint8Array): CompiledPolicy {

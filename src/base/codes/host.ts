@@ -62,7 +62,7 @@ export const HOST_CODES = {
   },
   FILE_EXISTS: {
     kind: 'refused',
-    meaning: 'A file that decides what is trusted would be overwritten',
+    meaning: 'A file that decides what is trusted, or a signed image, would be overwritten',
     remedy: 'Name another file, or add --force',
   },
 } as const;
