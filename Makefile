@@ -6,7 +6,7 @@ NODE := $(CURDIR)/$(NODE_HOME)/bin/node
 VITEST := $(NODE) node_modules/vitest/vitest.mjs
 N ?= 1000000
 
-.PHONY: help install build native run test test-slow mutate fuzz bench check format corpus docs pack clean
+.PHONY: help install build native run test emulator test-slow mutate fuzz bench check format corpus docs pack clean
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -33,6 +33,9 @@ run: build ## the main job: enclave, decisions, attacks; ONCE=1 exits after the 
 
 test: build native check ## everything that runs in minutes
 	$(VITEST) run
+
+emulator: build ## QEMU with the Nitro Enclave machine, about ten minutes, once; then assay run --platform nitro-emulated
+	$(NODE) --no-warnings dist/images/emulator/make.js
 
 test-slow: build native ## whole systems, killed and starved; interop
 	ASSAY_SLOW=1 $(VITEST) run test/slow

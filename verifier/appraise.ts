@@ -10,7 +10,14 @@ import { toHex } from '../src/base/hex.ts';
 import type { JsonObject } from '../src/codec/json.ts';
 import { bind, type Domain } from '../src/statement/bind.ts';
 import type { ChainCache } from './chain.ts';
-import { detectPlatform, platformJudge, type PlatformJudge, type ProvenEvidence } from './platforms.ts';
+import {
+  detectPlatform,
+  type PlatformJudge,
+  platformJudge,
+  PLATFORMS,
+  type PlatformTable,
+  type ProvenEvidence,
+} from './platforms.ts';
 import { requireTrustPolicy, trustPolicyDigest, type TrustPolicy, waivers } from './trust-policy.ts';
 import { CheckLog, concludeVerdict, type PlannedCheck, type Verdict } from './verdict.ts';
 
@@ -86,10 +93,11 @@ export async function hearEvidence(
   platform: string | null,
   options: JudgeOptions,
   more: readonly PlannedCheck[],
+  platforms: PlatformTable = PLATFORMS,
 ): Promise<Hearing> {
   const { crypto } = options;
   const trust = options.trust === null ? null : requireTrustPolicy(options.trust);
-  const found = recognise(bytes, platform);
+  const found = recognise(bytes, platform, platforms);
   const log = new CheckLog(planOf(found.judge, trust !== null, options.now === 'evidence', more));
   let at = options.now === 'evidence' ? null : options.now;
   let evidence: ProvenEvidence | null = null;
@@ -180,10 +188,10 @@ interface Recognised {
   readonly open: () => ReturnType<PlatformJudge['open']>;
 }
 
-function recognise(bytes: Uint8Array, platform: string | null): Recognised {
+function recognise(bytes: Uint8Array, platform: string | null, platforms: PlatformTable): Recognised {
   try {
     const name = platform ?? detectPlatform(bytes);
-    const judge = platformJudge(name);
+    const judge = platformJudge(name, platforms);
     return { name, judge, open: () => judge.open(bytes) };
   } catch (error) {
     return {

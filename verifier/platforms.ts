@@ -79,15 +79,17 @@ const nitro: PlatformJudge = Object.freeze({
   },
 });
 
-const PLATFORMS: ReadonlyMap<string, PlatformJudge> = new Map([['nitro', nitro]]);
+export type PlatformTable = ReadonlyMap<string, PlatformJudge>;
+
+export const PLATFORMS: PlatformTable = new Map([['nitro', nitro]]);
 
 /** Names for --platform. */
 export const PLATFORM_NAMES: readonly string[] = Object.freeze([...PLATFORMS.keys()]);
 
 /** PLATFORM_UNKNOWN when there is none of that name. */
-export function platformJudge(name: string): PlatformJudge {
+export function platformJudge(name: string, platforms: PlatformTable = PLATFORMS): PlatformJudge {
   return (
-    PLATFORMS.get(name) ??
+    platforms.get(name) ??
     fail(
       'PLATFORM_UNKNOWN',
       `no platform ${JSON.stringify(name.slice(0, 64))}; known: ${PLATFORM_NAMES.join(', ')}`,
@@ -111,7 +113,7 @@ function simulatedRoots(trust: TrustPolicy | null, platform: string): ReturnType
     .map((root) => simulatedRoot(root.platform, root.name, root.spki_sha256));
 }
 
-function nitroEvidence(verified: Verified<NitroClaims>): ProvenEvidence {
+export function nitroEvidence(verified: Verified<NitroClaims>): ProvenEvidence {
   const { claims, pin, validUntil } = verified;
   return {
     simulated: pin.simulated,

@@ -15,7 +15,7 @@ import type { NamedThumbprint } from '../src/statement/fields.ts';
 import { Identity } from '../src/statement/identity.ts';
 import { thumbprint } from '../src/statement/thumbprint.ts';
 import { hearEvidence, type Hearing, type JudgeOptions, NONCE_CHECK, requireBinding } from './appraise.ts';
-import type { ProvenEvidence } from './platforms.ts';
+import { PLATFORMS, type PlatformTable, type ProvenEvidence } from './platforms.ts';
 import { appraiseService, SERVICE_APPRAISE_CHECKS } from './service-appraise.ts';
 import { judgeSession, type LiveSession, SESSION_CHECKS } from './session.ts';
 import type { TrustPolicy } from './trust-policy.ts';
@@ -83,18 +83,30 @@ const STATEMENT_CHECKS: readonly PlannedCheck[] = Object.freeze([
 ]);
 
 /** Never throws because of what an attestation holds; rejects only for a bad trust policy. */
-export async function judgeAttestation(
+export function judgeAttestation(attestation: Attestation, options: AttestationOptions): Promise<Judgement> {
+  return judgeAttestationOn(PLATFORMS, attestation, options);
+}
+
+/** Not part of the package: a test of unsigned hardware has a table of its own. */
+export async function judgeAttestationOn(
+  platforms: PlatformTable,
   attestation: Attestation,
   options: AttestationOptions,
 ): Promise<Judgement> {
   const { trust, challenge, session } = options;
   const nonce = trust !== null || (challenge !== null && attestation.challenge !== null);
-  const hearing = await hearEvidence(attestation.evidence, attestation.platform, options, [
-    ...STATEMENT_CHECKS,
-    ...(session !== null || trust !== null ? SESSION_CHECKS : []),
-    ...(nonce ? [NONCE_CHECK] : []),
-    ...(trust === null ? [] : SERVICE_APPRAISE_CHECKS),
-  ]);
+  const hearing = await hearEvidence(
+    attestation.evidence,
+    attestation.platform,
+    options,
+    [
+      ...STATEMENT_CHECKS,
+      ...(session !== null || trust !== null ? SESSION_CHECKS : []),
+      ...(nonce ? [NONCE_CHECK] : []),
+      ...(trust === null ? [] : SERVICE_APPRAISE_CHECKS),
+    ],
+    platforms,
+  );
   const { evidence, log } = hearing;
   if (evidence === null) return settle(hearing, null, null, options);
   const identity = readIdentity(attestation, evidence, options.crypto, log);

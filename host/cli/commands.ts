@@ -56,6 +56,11 @@ export const COMMANDS: readonly Command[] = [
     run: async (args, io) => (await import('./receipt.ts')).run(args, io),
   },
   {
+    name: 'image',
+    summary: 'builds, measures, compares and signs enclave images',
+    run: async (args, io) => (await import('./image.ts')).run(args, io),
+  },
+  {
     name: 'simulate',
     summary: 'writes evidence of simulated hardware, to test verifiers with',
     run: async (args, io) => (await import('./simulate.ts')).run(args, io),

@@ -20,11 +20,13 @@ import { runStory } from '../story/index.ts';
 import { readFile } from './input.ts';
 import type { Io } from './io.ts';
 import { readCommandLine } from './options.ts';
+import { runEmulated } from './run-emulated.ts';
 import { buildTrustPolicy, readMeasurements } from './trust-make.ts';
 
-export const RUN_HELP = `Usage: assay run [--platform nitro-simulated] [--listen HOST:PORT] [--story] [--once] [--fault NAME]… [--json]
+export const RUN_HELP = `Usage: assay run [--platform NAME] [--listen HOST:PORT] [--story] [--once] [--fault NAME]… [--json]
 
-  --platform NAME     nitro-simulated, the only one on an ordinary machine
+  --platform NAME     nitro-simulated (default): hardware played by a process, with evidence that verifies under its
+                      own root; nitro-emulated: the enclave image booted by QEMU, with unsigned evidence
   --listen HOST:PORT  address of the relay (127.0.0.1:7470)
   --story             tells the main job first: verify, decide, gate, audit, attack
   --once              stops after the story, with status 0 only if every step held
@@ -93,10 +95,17 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     io.out(RUN_HELP);
     return 0;
   }
-  if (line.text('platform') !== 'nitro-simulated')
+  const platform = line.text('platform');
+  if (platform === 'nitro-emulated') {
+    if (line.flag('story') || line.texts('fault').length > 0)
+      fail('USAGE', 'assay run: --story and --fault are of nitro-simulated');
+    const [listen, once, json] = [line.text('listen') as string, line.flag('once'), line.flag('json')];
+    return runEmulated(io, { listen, once, json, untilStopped });
+  }
+  if (platform !== 'nitro-simulated')
     fail(
       'USAGE',
-      `assay run: --platform ${line.text('platform')}: only nitro-simulated runs on an ordinary machine`,
+      `assay run: --platform ${platform}: nitro-simulated and nitro-emulated run on an ordinary machine`,
     );
   const home = devHome();
   // The story begins anew each time; a service that is only run keeps its log.

@@ -1,10 +1,12 @@
-/** Addresses as people write them: tcp://HOST:PORT, assay://HOST:PORT, unix:PATH, vsock:CID:PORT. */
+/** Addresses as people write them: tcp://HOST:PORT, assay://HOST:PORT, unix:PATH, vsock:CID:PORT, hybrid:PATH:PORT. */
 import { fail } from '../../src/base/errors.ts';
 
 export type Address =
   | { readonly family: 'tcp'; readonly host: string; readonly port: number }
   | { readonly family: 'unix'; readonly path: string }
-  | { readonly family: 'vsock'; readonly cid: number; readonly port: number };
+  | { readonly family: 'vsock'; readonly cid: number; readonly port: number }
+  /** A guest's vsock behind a Unix socket that takes `CONNECT port`, as Firecracker and vhost-device-vsock have it. */
+  | { readonly family: 'hybrid'; readonly path: string; readonly port: number };
 
 /** Room in sockaddr_un for the path and its end (unix(7)). */
 const MAX_UNIX_PATH = 107;
@@ -33,12 +35,19 @@ function unixPath(path: string, whole: string): Address {
   return { family: 'unix', path };
 }
 
+function hybridVsock(text: string, whole: string): Address {
+  const [, path = '', port = ''] = /^(.+):([0-9]+)$/.exec(text) ?? [];
+  unixPath(path, whole);
+  return { family: 'hybrid', path, port: number(port, MAX_U32, 'port', whole) };
+}
+
 /** Throws ADDRESS_INVALID. A bare HOST:PORT is TCP. */
 export function parseAddress(text: string): Address {
   if (text.length > 512) fail('ADDRESS_INVALID', 'an address of more than 512 characters');
   const [, scheme = '', rest = ''] =
-    /^(assay:\/\/|tcp:\/\/|unix:(?:\/\/(?=\/))?|vsock:(?:\/\/)?)?([\s\S]*)$/.exec(text) ?? [];
+    /^(assay:\/\/|tcp:\/\/|unix:(?:\/\/(?=\/))?|vsock:(?:\/\/)?|hybrid:)?([\s\S]*)$/.exec(text) ?? [];
   if (scheme.startsWith('unix')) return unixPath(rest, text);
+  if (scheme.startsWith('hybrid')) return hybridVsock(rest, text);
   if (!scheme.startsWith('vsock')) return hostAndPort(rest, text);
   const [cid = '', port = '', extra] = rest.split(':');
   if (extra !== undefined) fail('ADDRESS_INVALID', `${text}: wanted vsock:CID:PORT`);
@@ -51,6 +60,7 @@ export function parseAddress(text: string): Address {
 
 export function formatAddress(address: Address): string {
   if (address.family === 'unix') return `unix:${address.path}`;
+  if (address.family === 'hybrid') return `hybrid:${address.path}:${address.port}`;
   if (address.family === 'vsock') return `vsock:${address.cid}:${address.port}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `tcp://${host}:${address.port}`;

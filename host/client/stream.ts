@@ -5,6 +5,7 @@ import { connect as connectNative } from '../../native/transport.ts';
 import { transportError } from '../../native/transport-error.ts';
 import { AssayError } from '../../src/base/errors.ts';
 import type { Address } from './address.ts';
+import { connectHybrid } from './hybrid.ts';
 
 export interface StreamOptions {
   readonly timeoutMs: number;
@@ -13,6 +14,7 @@ export interface StreamOptions {
 
 /** Rejects with CONNECTION_REFUSED, CONNECTION_TIMEOUT, ADDRESS_INVALID, NATIVE_MISSING or TRANSPORT_FAILED. */
 export function connectStream(address: Address, options: StreamOptions): Promise<Duplex> {
+  if (address.family === 'hybrid') return connectHybrid(address, options);
   if (address.family !== 'tcp') return connectNative(address, options);
   const { host, port } = address;
   const { timeoutMs, allowHalfOpen = false } = options;

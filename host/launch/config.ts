@@ -6,12 +6,36 @@ import type { HardwareIdentity } from '../simulator/index.ts';
 /** Origins of simulated services start with `sim.` (design section 3, rule 9). */
 export const ORIGIN = 'sim.assay.example/first-light';
 
-/** Canonical only in that the same facts give the same bytes; the enclave reads it strictly. */
+/** Where the emulated machine's parent answers, and what the machine is like; software keeps no better time. */
+export const EMULATED_MACHINE = { clockSource: 'refined-jiffies', parentCid: 2, memoryMib: 768 };
+const KMS_PORT = 5002;
+
+/** On simulated hardware, whose root it names. */
 export function developmentConfig(hardware: HardwareIdentity, authority: Uint8Array): Uint8Array {
+  return formatConfig('nitro-simulated', hardware, authority, {
+    simulatedRoots: [{ name: hardware.rootName, spkiSha256: toHex(hardware.rootSpkiSha256) }],
+  });
+}
+
+/** On an emulated machine, whose module signs nothing. */
+export function emulatedConfig(hardware: HardwareIdentity, authority: Uint8Array): Uint8Array {
+  return formatConfig('nitro-emulated', hardware, authority, {
+    machine: EMULATED_MACHINE,
+    kmsPort: KMS_PORT,
+  });
+}
+
+/** Canonical only in that the same facts give the same bytes; the enclave reads it strictly. */
+function formatConfig(
+  platform: string,
+  hardware: HardwareIdentity,
+  authority: Uint8Array,
+  own: Readonly<Record<string, unknown>>,
+): Uint8Array {
   const authorities = { threshold: 1, keys: [toHex(authority)] };
   const config = {
     version: 1,
-    platform: 'nitro-simulated',
+    platform,
     origin: ORIGIN,
     rpcPort: 5000,
     storePort: 5001,
@@ -19,7 +43,7 @@ export function developmentConfig(hardware: HardwareIdentity, authority: Uint8Ar
     policy: authorities,
     genesis: authorities,
     keyring: { kmsKeyId: hardware.keyArn, predecessors: [] },
-    simulatedRoots: [{ name: hardware.rootName, spkiSha256: toHex(hardware.rootSpkiSha256) }],
+    ...own,
     maxValidForMs: 300_000,
   };
   return utf8(`${JSON.stringify(config, null, 1)}\n`);

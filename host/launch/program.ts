@@ -52,6 +52,8 @@ function refusal(name: string, stderr: string): AssayError {
 export interface StartOptions {
   /** Sees each line of stdout after the ready line. */
   readonly onLine?: (line: string) => void;
+  /** How long it may take to be ready; 30 s unless told. */
+  readonly readyMs?: number;
 }
 
 export async function startProgram(
@@ -78,10 +80,11 @@ export async function startProgram(
   const lines = createInterface({ input: child.stdout });
   let timer: NodeJS.Timeout | undefined;
   const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    const readyMs = options.readyMs ?? READY_MS;
     timer = setTimeout(() => {
       child.kill('SIGKILL');
-      reject(new AssayError('PROGRAM_FAILED', `${name} was not ready within ${READY_MS} ms`));
-    }, READY_MS);
+      reject(new AssayError('PROGRAM_FAILED', `${name} was not ready within ${readyMs} ms`));
+    }, readyMs);
     child.once('error', (cause) =>
       reject(new AssayError('PROGRAM_FAILED', `${name} cannot be started`, { cause })),
     );

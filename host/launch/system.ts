@@ -22,17 +22,26 @@ export interface SystemOptions {
   readonly keyPolicy?: string;
   /** Lets the custodian release keys to any image, as a colluding one could. */
   readonly custodianColludes?: boolean;
+  /** Boots the image on this machine in place of the simulated hardware; faults and clocks are the simulator's. */
+  readonly emulator?: EmulatorProgram;
   /** Signed genesis order, for a store without a keyring. */
   readonly genesis: Uint8Array;
   /** Sees the enclave's console. */
   readonly onConsole?: (line: string) => void;
 }
 
+export interface EmulatorProgram {
+  readonly qemu: string;
+  readonly vsock: string;
+  readonly firmware: readonly string[];
+  readonly memoryMib: number;
+}
+
 export interface System {
   /** `assay://127.0.0.1:PORT` */
   readonly url: string;
-  /** Unix socket of the enclave itself, as the relay reaches it. */
-  readonly socket: string;
+  /** Address of the enclave itself, as the relay reaches it. */
+  readonly enclave: string;
   /** The programs as they run now; `restart` replaces them. */
   readonly store: Program;
   readonly hardware: Program;
@@ -49,6 +58,9 @@ export type SystemPart = 'store' | 'hardware' | 'relay';
 
 const RPC_PORT = 5000;
 const STORE_PORT = 5001;
+const KMS_PORT = 5002;
+/** The emulator runs every instruction in software. */
+const EMULATOR_READY_MS = 180_000;
 
 function hardwareArguments(options: SystemOptions, vm: string): string[] {
   return [
@@ -67,23 +79,65 @@ function hardwareArguments(options: SystemOptions, vm: string): string[] {
 
 interface Places {
   readonly vm: string;
+  /** Where the enclave's connection to its parent's store comes out. */
+  readonly store: string;
   /** The enclave's listener, as the relay reaches it. */
-  readonly socket: string;
+  readonly enclave: string;
 }
 
-function startStore(options: SystemOptions, { vm }: Places): Promise<Program> {
-  const listen = `unix:${join(vm, 'vsock', `host.${STORE_PORT}`)}`;
-  return startProgram('store', 'host/store/main.js', ['--dir', options.store, '--listen', listen]);
+/** The simulated hypervisor has a socket a port; the emulator's device one for the guest, and one a parent's port. */
+function placesOf(options: SystemOptions, vm: string): Places {
+  if (options.emulator === undefined)
+    return {
+      vm,
+      store: join(vm, 'vsock', `host.${STORE_PORT}`),
+      enclave: `unix:${join(vm, 'vsock', `enclave.${RPC_PORT}`)}`,
+    };
+  return { vm, store: join(vm, `guest_${STORE_PORT}`), enclave: `hybrid:${join(vm, 'guest')}:${RPC_PORT}` };
+}
+
+function emulatorArguments(options: SystemOptions, emulator: EmulatorProgram, vm: string): string[] {
+  return [
+    '--state',
+    options.simulator,
+    '--image',
+    options.image,
+    '--vm',
+    vm,
+    '--qemu',
+    emulator.qemu,
+    '--vsock-device',
+    emulator.vsock,
+    ...emulator.firmware.flatMap((folder) => ['--firmware', folder]),
+    `--memory=${emulator.memoryMib}`,
+    `--kms-port=${KMS_PORT}`,
+    ...(options.keyPolicy === undefined ? [] : ['--key-policy', options.keyPolicy]),
+  ];
+}
+
+function startStore(options: SystemOptions, { store }: Places): Promise<Program> {
+  return startProgram('store', 'host/store/main.js', ['--dir', options.store, '--listen', `unix:${store}`]);
 }
 
 function startHardware(options: SystemOptions, { vm }: Places): Promise<Program> {
   const { onConsole } = options;
   const watch = onConsole === undefined ? {} : { onLine: onConsole };
+  const { emulator } = options;
+  if (emulator !== undefined)
+    return startProgram(
+      'emulated hardware',
+      'host/emulator/main.js',
+      emulatorArguments(options, emulator, vm),
+      {
+        ...watch,
+        readyMs: EMULATOR_READY_MS,
+      },
+    );
   return startProgram('simulated hardware', 'host/simulator/main.js', hardwareArguments(options, vm), watch);
 }
 
-function startRelay(listen: string, { socket }: Places): Promise<Program> {
-  return startProgram('relay', 'host/relay/main.js', ['--listen', listen, '--to', `unix:${socket}`]);
+function startRelay(listen: string, { enclave }: Places): Promise<Program> {
+  return startProgram('relay', 'host/relay/main.js', ['--listen', listen, '--to', enclave]);
 }
 
 /** Throws what the enclave said when it refused to boot, under its own code. */
@@ -92,7 +146,7 @@ export async function launchSystem(options: SystemOptions): Promise<System> {
   chmodSync(folder, 0o700);
   const vm = join(folder, 'vm');
   mkdirSync(join(vm, 'vsock'), { recursive: true, mode: 0o700 });
-  const places: Places = { vm, socket: join(vm, 'vsock', `enclave.${RPC_PORT}`) };
+  const places = placesOf(options, vm);
   const running = new Map<SystemPart, Program>();
   const stop = async (): Promise<void> => {
     for (const program of [...running.values()].toReversed()) await program.kill();
@@ -121,7 +175,7 @@ export async function launchSystem(options: SystemOptions): Promise<System> {
   const now = (part: SystemPart): Program => running.get(part) as Program;
   return {
     url: `assay://${String(addressOf(now('relay'))).replace(/^[a-z]+:\/\//, '')}`,
-    socket: places.socket,
+    enclave: places.enclave,
     get store() {
       return now('store');
     },

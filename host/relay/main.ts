@@ -57,6 +57,8 @@ function listenTcp(host: string, port: number, accept: (socket: Duplex) => void)
 }
 
 async function bind(address: Address, accept: (socket: Duplex) => void): Promise<Bound> {
+  if (address.family === 'hybrid')
+    return fail('USAGE', '--listen takes HOST:PORT, unix:PATH or vsock:CID:PORT');
   if (address.family === 'tcp') return listenTcp(address.host, address.port, accept);
   const options = { allowHalfOpen: true, maxConnections: RELAY_LIMITS.maxConnections };
   const listener: Listener = await listenNative(address, options, accept);

@@ -44,7 +44,8 @@ function readOptions(argv: readonly string[]): Options {
   if (dir === undefined || at === undefined)
     return fail('USAGE', '--dir DIR and --listen ADDRESS are needed');
   const address = parseAddress(at);
-  if (address.family === 'tcp') return fail('USAGE', '--listen takes unix:PATH or vsock:CID:PORT');
+  if (address.family === 'tcp' || address.family === 'hybrid')
+    return fail('USAGE', '--listen takes unix:PATH or vsock:CID:PORT');
   const limits: StoreLimits = {
     ...DEFAULT_STORE_LIMITS,
     segmentBytes: size(values['segment-bytes'], DEFAULT_STORE_LIMITS.segmentBytes, 'segment-bytes'),

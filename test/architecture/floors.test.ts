@@ -32,7 +32,7 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
 
 /** What may be started or bundled by path: who, and the program. Import specifiers are relative, so they are no paths here. */
 const PROGRAMS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^host\/launch\//, /^host\/(store|simulator|relay)\/main\.js$/],
+  [/^host\/launch\//, /^host\/(store|simulator|emulator|relay)\/main\.js$/],
   [/^images\//, /^enclave\/(main-[a-z]+|decide\/compile-worker)\.js$/],
 ];
 

@@ -188,7 +188,7 @@ try {
     print(
       `${name} alone: ${Math.round(rateOf(() => void evaluate(policy, { interventionPoint: 'pre_tool_call', snapshot, principal }), 2_000))} evaluations/s`,
     );
-    const channel = await openChannel(`unix:${system.socket}`, {
+    const channel = await openChannel(system.enclave, {
       tls: { key: identity.key, cert: identity.cert },
     });
     await channel.call(Enclave.LoadPolicy, { order: orderFor(bundle), bundle });

@@ -35,6 +35,7 @@ import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
 import { verifyReceipt } from '../../verifier/index.ts';
 import { toolManifest } from '../policy/support.ts';
+import { assay } from '../support/cli.ts';
 import { frame } from '../support/frames.ts';
 import { rawTls } from '../server/support.ts';
 
@@ -211,6 +212,15 @@ describe('a service', () => {
     expect(existsSync(join(folder, 'late', 'keyring'))).toBe(false);
   });
 
+  it('starts under a genesis order that assay policy genesis has signed', async () => {
+    const order = join(folder, 'genesis.order');
+    const signing = ['policy', 'genesis', '--key', home.authorityKey, '--origin', ORIGIN];
+    const made = await assay([...signing, '--not-after', '+1d', '-o', order], { now: Date.now() });
+    expect([made.status, made.err]).toEqual([0, '']);
+    await launch('signed', { genesis: new Uint8Array(readFileSync(order)) });
+    expect(existsSync(join(folder, 'signed', 'keyring'))).toBe(true);
+  });
+
   it('whose store withholds or swaps the bundle does not start: POLICY_MISSING', async () => {
     const first = await launch('withheld');
     const one = await open(first);
@@ -378,7 +388,7 @@ describe('a stranger', () => {
       frame(1, new Uint8Array(0), { length: 0xffff_ffff }),
     ];
     for (const bytes of hostile) {
-      const socket = await rawTls((system as System).socket);
+      const socket = await rawTls((system as System).enclave.slice('unix:'.length));
       socket.write(bytes);
       await new Promise((resolve) => setTimeout(resolve, 30));
       socket.destroy();

@@ -1,0 +1,247 @@
+/**
+ * The enclave image on QEMU's Nitro Enclave machine, which others wrote: it boots, measures to what we predict,
+ * serves over a real vsock, loses nothing when it is killed, and refuses by name a machine that is not as measured.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AssayClient } from '../../host/client/index.ts';
+import { connect } from '../../host/client/index.ts';
+import { buildTrustPolicy } from '../../host/cli/trust-make.ts';
+import { connectEmulated } from '../../host/emulator/index.ts';
+import {
+  devHome,
+  type Emulated,
+  launchSystem,
+  prepare,
+  prepareEmulated,
+  type Prepared,
+  type System,
+} from '../../host/launch/index.ts';
+import { readDebianLock } from '../../images/debian/index.ts';
+import { assembleImage, compressRamdisk } from '../../images/nitro/image.ts';
+import { buildInit, buildKernel, type MachineSettings } from '../../images/nitro/index.ts';
+import { toHex } from '../../src/base/hex.ts';
+import { parseEmulatedNitro } from '../../src/evidence/nitro.ts';
+import { parseTrustPolicy, type TrustPolicy } from '../../verifier/index.ts';
+import { readMeasurements } from '../../host/cli/trust-make.ts';
+import { readFile } from '../../host/cli/input.ts';
+import { utf8 } from '../../src/base/bytes.ts';
+import { type TestFolder, testFolder } from '../support/ledger.ts';
+import { ROOT } from '../support/tree.ts';
+
+const DECISIONS = 10_000;
+const IN_FLIGHT = 64;
+const FIRST_DECISION_MS = 10_000;
+const MAX_EIF = 38e6;
+const MAX_KERNEL = 2.5e6;
+const MAX_RSS_MIB = 120;
+
+let folder: TestFolder;
+let emulated: Emulated;
+let prepared: Prepared;
+let trust: TrustPolicy;
+let system: System;
+let client: AssayClient;
+const events: Record<string, unknown>[] = [];
+const say = (text: string): void => console.log(text);
+const eventNamed = (name: string): Record<string, unknown> =>
+  events.find(({ event }) => event === name) ?? {};
+
+async function open(): Promise<AssayClient> {
+  return connectEmulated(system.url, { trust, identity: prepared.identity, state: emulated.home.simulator });
+}
+
+const decide = (one: AssayClient): Promise<{ readonly decision: string }> =>
+  one.decide({
+    interventionPoint: 'pre_tool_call',
+    snapshot: { tool_call: { name: 'get_order', args: { order: 'A-17' } } },
+  });
+
+beforeAll(async () => {
+  folder = testFolder({ real: true });
+  emulated = await prepareEmulated(devHome(), say);
+  prepared = prepare(emulated.home, Date.now());
+  const { measurements } = emulated.home;
+  const policy = buildTrustPolicy(readMeasurements(readFile(measurements), measurements), {
+    anyService: false,
+  });
+  trust = parseTrustPolicy(utf8(JSON.stringify(policy)));
+  const started = performance.now();
+  system = await launchSystem({
+    simulator: emulated.home.simulator,
+    image: emulated.home.image,
+    store: join(folder.path, 'store'),
+    genesis: prepared.genesis,
+    keyPolicy: emulated.home.keyPolicy,
+    emulator: emulated.emulator,
+    onConsole: (line) => void events.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  client = await open();
+  await client.loadPolicy(prepared.order, prepared.bundle);
+  expect((await decide(client)).decision).toBe('allow');
+  const ms = performance.now() - started;
+  const at = (name: string): number => Number(eventNamed(name)['at_ms'] ?? Number.NaN);
+  say(
+    `first decision after ${Math.round(ms)} ms (aim ${FIRST_DECISION_MS} ms): kernel and ramdisks ${at('heartbeat')}, init ${at('init') - at('heartbeat')}, Node ${at('booting') - at('init')}, enclave ${at('serving') - at('booting')}, client ${Math.round(ms - at('serving'))}`,
+  );
+}, 3_600_000);
+
+afterAll(async () => {
+  client?.close();
+  await system?.stop();
+  folder?.[Symbol.dispose]();
+});
+
+describe('an image on an emulated Nitro Enclave', () => {
+  it('measures to what was predicted, with every register locked', async () => {
+    const document = parseEmulatedNitro(client.attestation.evidence);
+    const { pcr0, pcr1, pcr2 } = emulated.image.measured;
+    expect([0, 1, 2].map((index) => toHex(document.pcrs[index] as Uint8Array))).toEqual(
+      [pcr0, pcr1, pcr2].map(toHex),
+    );
+    expect(Object.keys(document.pcrs)).toHaveLength(32);
+    expect(client.verdict).toMatchObject({ verdict: 'trusted', simulated: true });
+    writeFileSync(join(ROOT, 'build/emulated/document.hex'), `${toHex(client.attestation.evidence)}\n`);
+  });
+
+  it('has evidence that no trust policy accepts', async () => {
+    await expect(connect(system.url, { trust, identity: prepared.identity })).toRejectWith(
+      'NITRO_UNSIGNED_EMULATION',
+    );
+  });
+
+  it('is small', () => {
+    const { kernel, eif } = emulated.image.sizes;
+    const rss = Number(eventNamed('serving')['rssMib']);
+    say(
+      `image ${(eif / 1e6).toFixed(1)} MB at level 12, kernel ${(kernel / 1e6).toFixed(2)} MB, evaluator ${rss} MiB resident`,
+    );
+    expect(kernel).toBeLessThan(MAX_KERNEL);
+    expect(rss).toBeLessThan(MAX_RSS_MIB);
+    expect(MAX_EIF).toBe(38e6);
+  });
+
+  it(`makes ${DECISIONS} decisions`, async () => {
+    const started = performance.now();
+    let left = DECISIONS;
+    const worker = async (): Promise<void> => {
+      while (left-- > 0) expect((await decide(client)).decision).toBe('allow');
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    const seconds = (performance.now() - started) / 1_000;
+    say(
+      `${DECISIONS} decisions in ${seconds.toFixed(1)} s, ${Math.round(DECISIONS / seconds)}/s under software emulation`,
+    );
+    expect((await client.status()).size).toBeGreaterThan(DECISIONS);
+  }, 900_000);
+
+  it('goes on with its log when it is killed', async () => {
+    const { size, epoch } = await client.status();
+    const receipt = await client.receipt(size - 1);
+    client.close();
+    await system.restart('hardware');
+    client = await open();
+    const after = await client.status();
+    expect(after.epoch).toBe(epoch + 1);
+    expect(after.size).toBeGreaterThanOrEqual(size + 1);
+    expect((await client.receipt(size - 1)).leaf).toEqual(receipt.leaf);
+    expect((await decide(client)).decision).toBe('allow');
+  }, 300_000);
+});
+
+describe('a machine that is not as measured', () => {
+  const machine: MachineSettings = { clockSource: 'refined-jiffies', parentCid: 2, memoryMib: 128 };
+
+  /** Init, its settings, and no evaluator: a refusal comes before one is started. */
+  async function tiny(changes: Partial<MachineSettings> = {}): Promise<string> {
+    const lock = readDebianLock(ROOT);
+    const kernel = await buildKernel(ROOT, lock, say);
+    const eif = await assembleImage({
+      kernel: kernel.image,
+      kernelVersion: kernel.version,
+      init: await buildInit({ root: ROOT, lock, headers: kernel.headers, onProgress: say }),
+      runtime: new Map(),
+      program: new Map([['enclave.mjs', new Uint8Array(0)]]),
+      nodeFlags: [],
+      machine: { ...machine, ...changes },
+      name: 'tiny',
+      version: '0',
+      compress: async (archive) => compressRamdisk(archive, 12),
+    });
+    const path = join(folder.path, 'tiny.eif');
+    writeFileSync(path, eif);
+    return path;
+  }
+
+  async function boot(
+    image: string,
+    options: readonly string[] = [],
+  ): Promise<{ status: number | null; err: string }> {
+    const { emulator, home } = emulated;
+    // A socket's path holds 107 bytes.
+    const vm = mkdtempSync(join(tmpdir(), 'assay-vm-'));
+    const flags = {
+      state: home.simulator,
+      image,
+      vm,
+      qemu: emulator.qemu,
+      'vsock-device': emulator.vsock,
+      'kms-port': '5002',
+      memory: '256',
+    };
+    const given = [
+      ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      ...emulator.firmware.map((path) => `--firmware=${path}`),
+      ...options,
+    ];
+    const child = spawn(
+      process.execPath,
+      ['--no-warnings', join(ROOT, 'dist/host/emulator/main.js'), ...given],
+      { stdio: ['pipe', 'ignore', 'pipe'], timeout: 120_000 },
+    );
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const [status] = (await once(child, 'close')) as [number | null];
+    rmSync(vm, { recursive: true, force: true });
+    return { status, err };
+  }
+
+  it.each([
+    ['CLOCK_SOURCE_WRONG', { clockSource: 'kvm-clock' }],
+    ['MEMORY_TOO_SMALL', { memoryMib: 4_096 }],
+    // Nobody is at CID 3 here.
+    ['HEARTBEAT_MISSING', { parentCid: 3 }],
+    // All is as measured, and there is no evaluator.
+    ['INIT_SYSTEM', {}],
+  ] as const)(
+    'is refused: %s',
+    async (code, changes) => {
+      const { status, err } = await boot(await tiny(changes));
+      expect(err).toContain(`${code}: `);
+      expect(status).toBe(1);
+    },
+    180_000,
+  );
+
+  it('is refused when its command line goes on: CMDLINE_CHANGED', async () => {
+    const { status, err } = await boot(await tiny(), ['--append=init=/bin/sh']);
+    expect([status, err]).toEqual([1, expect.stringContaining('CMDLINE_CHANGED: ')]);
+  }, 180_000);
+
+  it('is not started with an image that is cut off or too long', async () => {
+    const image = await tiny();
+    const bytes = readFile(image);
+    for (const [changed, code] of [
+      [bytes.subarray(0, bytes.length - 1), 'EIF_CRC_MISMATCH'],
+      [Uint8Array.from([...bytes, 0]), 'EIF_CRC_MISMATCH'],
+      [bytes.subarray(0, 100), 'EIF_HEADER_INVALID'],
+    ] as const) {
+      writeFileSync(image, changed);
+      expect(await boot(image)).toMatchObject({ status: 2, err: expect.stringContaining(code) });
+    }
+  }, 180_000);
+});
