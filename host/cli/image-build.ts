@@ -15,7 +15,8 @@ import { readCommandLine } from './options.ts';
 
 export const IMAGE_BUILD_HELP = `  build --platform nitro --config FILE -o IMAGE.eif [--level 12 or 19] [--force]
                          builds the enclave image with this measured configuration, and beside it
-                         IMAGE.measurements.json; --level 12 compresses faster and worse
+                         IMAGE.measurements.json and IMAGE.spdx.json, what is in it;
+                         --level 12 compresses faster and worse
   lock                   writes images/debian.lock.json anew from what the mirror has: another lock, another image
 `;
 
@@ -38,12 +39,13 @@ export async function runImageBuild(args: readonly string[], io: Io): Promise<nu
   const level = line.text('level');
   if (level !== '12' && level !== '19') return fail('USAGE', 'assay image build: --level is 12 or 19');
   if (!output.endsWith('.eif')) fail('USAGE', 'assay image build: the image is called NAME.eif');
-  const measurements = `${output.slice(0, -'.eif'.length)}.measurements.json`;
-  for (const path of [output, measurements])
+  const stem = output.slice(0, -'.eif'.length);
+  const [measurements, contents] = [`${stem}.measurements.json`, `${stem}.spdx.json`];
+  for (const path of [output, measurements, contents])
     if (existsSync(path) && !line.flag('force'))
       fail('FILE_EXISTS', `${path} is there already; --force replaces it`);
   const bytes = readFile(config);
-  const { eif, measured, sizes } = await buildNitroImage({
+  const { eif, measured, sbom, sizes } = await buildNitroImage({
     root: CHECKOUT,
     platform: 'nitro',
     config: bytes,
@@ -54,6 +56,7 @@ export async function runImageBuild(args: readonly string[], io: Io): Promise<nu
   // Refused before it is written: an image of ours whose registers do not fix its layout is a defect.
   measureEif(nodeCrypto, eif);
   writeFileSync(output, eif);
+  writeFileSync(contents, sbom);
   const facts = { Platform: 'nitro', Simulated: false, ConfigDigest: toHex(nodeCrypto.sha256(bytes)) };
   const text = formatMeasurements(measured, facts);
   writeFileSync(measurements, text);

