@@ -13,9 +13,9 @@ import { present, type Presented, type Scene } from './story.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Starts a service of the attacker's; if it comes up at all, `use` is what a client would do with it. */
+/** Starts a service of the attacker's, beside the honest one; if it comes up at all, `use` is what a client would do. */
 async function withSystem(options: SystemOptions, use: (system: System) => Promise<unknown>): Promise<void> {
-  const system = await launchSystem(options);
+  const system = await launchSystem({ ...options, listen: '127.0.0.1:0' });
   try {
     await use(system);
   } finally {

@@ -2,8 +2,10 @@
  * `assay run --story --once` as a user runs it, on a copy of this installation: the copy has the same keys and the
  * same image, and a store of its own. It must hold twice in a row, and fail where the image is another one.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { devHome } from '../../host/launch/index.ts';
@@ -80,6 +82,38 @@ describe('the story', () => {
       console.log(`the story: ${steps} steps, ${lines} lines held, ${(ms / 1_000).toFixed(1)} s`);
     },
   );
+
+  it('holds at a fixed address too, and serves there until it is stopped', {
+    timeout: 2 * STORY_MS,
+  }, async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as AddressInfo;
+    probe.close();
+    await once(probe, 'close');
+    const environment = Object.entries(process.env).filter(([name]) => name !== 'ASSAY_HOME');
+    const child = spawn(join(folder.path, 'bin/assay'), ['run', '--story', '--listen', `127.0.0.1:${port}`], {
+      cwd: folder.path,
+      env: Object.fromEntries(environment),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(child, 'close') as Promise<[number | null]>;
+    let [out, err] = ['', ''];
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const serving = new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+        if (out.includes(`Serving at assay://127.0.0.1:${port}`)) resolve();
+      });
+    });
+    await Promise.race([serving, ended]);
+    expect(err).toBe('');
+    expect(out).toContain('Every step held.');
+    const { status } = spawnSync(join(folder.path, 'bin/assay'), ['status', `assay://127.0.0.1:${port}`]);
+    expect(status).toBe(0);
+    child.kill('SIGTERM');
+    expect((await ended)[0]).toBe(0);
+  });
 
   it(`does not hold with a flipped bit in the image (seed ${SEED})`, { timeout: 3 * STORY_MS }, () => {
     const image = join(folder.path, 'build/assay-simulated.img');
