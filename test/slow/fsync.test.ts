@@ -64,7 +64,9 @@ function lastSegment(store: string): string {
       .filter((one) => one.endsWith('.wal'))
       .sort()
       .at(-1) ?? 'none';
-  return `${name} ${statSync(join(store, 'stage', name)).ino}`;
+  // A file system may give a new file the number of one that is gone; not its time of birth.
+  const { ino, birthtimeNs } = statSync(join(store, 'stage', name), { bigint: true });
+  return `${name} ${ino} ${birthtimeNs}`;
 }
 
 interface Scene {
