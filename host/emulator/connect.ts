@@ -3,13 +3,12 @@
  * the emulated module leaves out. In its place the claims are signed under the root of this installation's simulated
  * hardware, so that the production verifier judges every one of them, and the trust policy has to name that root.
  */
-import { parseEmulatedNitro } from '../../src/evidence/nitro.ts';
+import { toHex } from '../../src/base/hex.ts';
+import { parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
 import { verifyNitro } from '../../verifier/nitro.ts';
 import { nitroEvidence, PLATFORMS, type PlatformJudge } from '../../verifier/platforms.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { judgeAttestationOn } from '../../verifier/service.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
-import { toHex } from '../../src/base/hex.ts';
 import { type AssayClient, type ConnectOptions, connectJudged } from '../client/connect.ts';
 import { createNitroHardware, NO_FAULTS, type NitroHardware } from '../simulator/index.ts';
 import { deriveFrom, openSeed } from '../simulator/state.ts';

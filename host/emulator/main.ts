@@ -8,10 +8,10 @@
  * serves. It ends with status 0 when told to stop, and with 1 when the enclave ends by itself, whose last words are
  * then on standard error.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { AssayError, CODES, type Code, fail } from '../../src/base/errors.ts';
+import { CODES, type Code, fail } from '../../src/base/errors.ts';
 import { parseEif } from '../../src/image/eif.ts';
+import { asProgram, onAbandoned, readInput, say } from '../simulator/as-program.ts';
 import { refuseBesideHardware } from '../simulator/hardware-guard.ts';
 import { parseKeyPolicy, RELEASE_TO_ANYONE } from '../simulator/key-policy.ts';
 import { type EmulatorOptions, startEmulator } from './machine.ts';
@@ -55,18 +55,6 @@ function readFlags(args: readonly string[]): Omit<EmulatorOptions, 'onLine'> {
     now: () => Date.now(),
     ...(values.append === undefined ? {} : { append: values.append }),
   };
-}
-
-function readInput(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    throw new AssayError('USAGE', `cannot read ${path}`, { cause });
-  }
-}
-
-function say(line: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 /** What ended the enclave: its own words before those of init, which only sees that it is gone. */
@@ -125,10 +113,7 @@ async function main(): Promise<void> {
     void machine.stop().then(() => process.exit(status));
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(0));
-  process.stdin
-    .on('error', () => stop(0))
-    .once('end', () => stop(0))
-    .resume();
+  onAbandoned(() => stop(0));
   const silent = setTimeout(() => {
     last.hear(`HEARTBEAT_MISSING: nothing from the guest within ${HEARTBEAT_MS / 1000} s`);
     process.stderr.write(`${last.text}\n`);
@@ -144,13 +129,4 @@ async function main(): Promise<void> {
   stop(1);
 }
 
-try {
-  await main();
-} catch (error) {
-  const flags =
-    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  const problem = flags ? new AssayError('USAGE', (error as Error).message) : error;
-  if (!(problem instanceof AssayError)) throw problem;
-  process.stderr.write(`${problem.code}: ${problem.message}\n`);
-  process.exitCode = problem.kind === 'malformed' ? 2 : 1;
-}
+await asProgram(main);

@@ -62,17 +62,17 @@ const KMS_PORT = 5002;
 /** The emulator runs every instruction in software. */
 const EMULATOR_READY_MS = 180_000;
 
+/** What any machine is told, whoever plays it. */
+function machineArguments({ simulator, image, keyPolicy }: SystemOptions, vm: string): string[] {
+  const policy = keyPolicy === undefined ? [] : [`--key-policy=${keyPolicy}`];
+  return [`--state=${simulator}`, `--image=${image}`, `--vm=${vm}`, ...policy];
+}
+
 function hardwareArguments(options: SystemOptions, vm: string): string[] {
   return [
-    '--state',
-    options.simulator,
-    '--image',
-    options.image,
-    '--vm',
-    vm,
+    ...machineArguments(options, vm),
     ...(options.faults ?? []).flatMap((fault) => ['--fault', fault]),
     ...(options.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${options.clockOffsetMs}`]),
-    ...(options.keyPolicy === undefined ? [] : ['--key-policy', options.keyPolicy]),
     ...(options.custodianColludes === true ? ['--release-to-any'] : []),
   ];
 }
@@ -98,12 +98,7 @@ function placesOf(options: SystemOptions, vm: string): Places {
 
 function emulatorArguments(options: SystemOptions, emulator: EmulatorProgram, vm: string): string[] {
   return [
-    '--state',
-    options.simulator,
-    '--image',
-    options.image,
-    '--vm',
-    vm,
+    ...machineArguments(options, vm),
     '--qemu',
     emulator.qemu,
     '--vsock-device',
@@ -111,7 +106,6 @@ function emulatorArguments(options: SystemOptions, emulator: EmulatorProgram, vm
     ...emulator.firmware.flatMap((folder) => ['--firmware', folder]),
     `--memory=${emulator.memoryMib}`,
     `--kms-port=${KMS_PORT}`,
-    ...(options.keyPolicy === undefined ? [] : ['--key-policy', options.keyPolicy]),
   ];
 }
 

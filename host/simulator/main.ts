@@ -8,12 +8,13 @@
  * serves. It ends with status 0 when told to stop (SIGTERM, SIGINT, or the pipe on its standard input closing),
  * and with 1 when the enclave ends by itself, whose last words are then on standard error.
  */
-import { existsSync, fstatSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { AssayError, fail } from '../../src/base/errors.ts';
+import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
+import { asProgram, onAbandoned, readInput, say } from './as-program.ts';
 import { parseFaults } from './faults.ts';
 import { refuseBesideHardware } from './hardware-guard.ts';
 import { type Machine, type MachineOptions, startMachine } from './machine.ts';
@@ -51,18 +52,6 @@ function readFlags(args: readonly string[]): MachineOptions {
     keyPolicy: policy === undefined ? null : readInput(policy),
     releaseToAnyone: values['release-to-any'],
   };
-}
-
-function readInput(path: string): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    throw new AssayError('USAGE', `cannot read ${path}`, { cause });
-  }
-}
-
-function say(line: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 function readyLine(machine: Machine): Readonly<Record<string, unknown>> {
@@ -108,13 +97,6 @@ function whenThere(path: string, then: () => void): void {
   else setTimeout(() => whenThere(path, then), SOCKET_WAIT_MS).unref();
 }
 
-/** Whoever started us through a pipe takes us along when it ends. */
-function onAbandoned(stop: () => void): void {
-  const input = fstatSync(0, { throwIfNoEntry: false });
-  if (input === undefined || !(input.isFIFO() || input.isSocket())) return;
-  process.stdin.on('error', stop).once('end', stop).resume();
-}
-
 async function main(): Promise<void> {
   refuseBesideHardware();
   const options = readFlags(process.argv.slice(2));
@@ -132,13 +114,4 @@ async function main(): Promise<void> {
   stop(1);
 }
 
-try {
-  await main();
-} catch (error) {
-  const flags =
-    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  const problem = flags ? new AssayError('USAGE', (error as Error).message) : error;
-  if (!(problem instanceof AssayError)) throw problem;
-  process.stderr.write(`${problem.code}: ${problem.message}\n`);
-  process.exitCode = problem.kind === 'malformed' ? 2 : 1;
-}
+await asProgram(main);

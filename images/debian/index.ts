@@ -12,4 +12,5 @@ export {
   readDebianLock,
 } from './lock.ts';
 export { requireToolchain } from './toolchain.ts';
+export { unpackedPackages } from './unpacked.ts';
 export { formatLock, type LockChange, updateLock } from './update.ts';

@@ -2,14 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder, cachedBuild } from '../cache.ts';
-import {
-  type DebianLock,
-  fetchPackages,
-  packagesFor,
-  requireToolchain,
-  unpackPackage,
-} from '../debian/index.ts';
+import { type DebianLock, requireToolchain, unpackedPackages } from '../debian/index.ts';
 import { mustRun } from '../process.ts';
 
 const FOLDER = 'images/nitro/init';
@@ -30,7 +23,8 @@ export async function buildInit({ root, lock, headers, onProgress }: InitOptions
   const sources = readdirSync(join(root, FOLDER))
     .filter((name) => name.endsWith('.c'))
     .sort();
-  const sysroot = await sysrootFor(lock, onProgress);
+  // The C library to link with is the lock's, not the machine's.
+  const sysroot = await unpackedPackages(lock, 'sysroot', onProgress);
   const out = mkdtempSync(join(tmpdir(), 'assay-init-'));
   try {
     const program = join(out, 'init');
@@ -44,13 +38,4 @@ export async function buildInit({ root, lock, headers, onProgress }: InitOptions
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
-}
-
-/** The C library to link with is the lock's, not the machine's. */
-function sysrootFor(lock: DebianLock, onProgress: (text: string) => void): Promise<string> {
-  const wanted = packagesFor(lock, 'sysroot');
-  return cachedBuild('sysroot', { packages: wanted.map(({ sha256 }) => sha256).join('\n') }, async (into) => {
-    const packages = await fetchPackages(wanted, { cache: cacheFolder(), onProgress });
-    for (const path of packages.values()) await unpackPackage(path, into);
-  });
 }

@@ -6,15 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail } from '../../src/base/errors.ts';
-import { cacheFolder, cachedBuild } from '../cache.ts';
 import type { CpioFile } from '../cpio.ts';
-import {
-  type DebianLock,
-  fetchPackages,
-  packagesFor,
-  requireToolchain,
-  unpackPackage,
-} from '../debian/index.ts';
+import { type DebianLock, requireToolchain, unpackedPackages } from '../debian/index.ts';
 import { mustRun } from '../process.ts';
 
 export type Files = ReadonlyMap<string, CpioFile>;
@@ -24,23 +17,15 @@ const LOADER = 'lib64/ld-linux-x86-64.so.2';
 const LIBRARY_FOLDERS = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'];
 const NODE = 'enclave/node';
 
-/** Paths are those of the root file system, without a leading `/`. */
+/** `node`: path of the binary. Paths are those of the root file system, without a leading `/`. */
 export async function runtimeFiles(
-  node: Uint8Array | string,
+  node: string,
   lock: DebianLock,
   onProgress: (text: string) => void,
 ): Promise<Files> {
   await requireToolchain(lock);
   const binary = await stripped(node);
-  const wanted = packagesFor(lock, 'runtime');
-  const folder = await cachedBuild(
-    'runtime',
-    { packages: wanted.map(({ sha256 }) => sha256).join('\n') },
-    async (into) => {
-      const packages = await fetchPackages(wanted, { cache: cacheFolder(), onProgress });
-      for (const path of packages.values()) await unpackPackage(path, into);
-    },
-  );
+  const folder = await unpackedPackages(lock, 'runtime', onProgress);
   const files = new Map<string, CpioFile>([[NODE, { data: binary, executable: true }]]);
   const open = [...(await neededBy(binary))];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
@@ -74,8 +59,8 @@ function tryRead(path: string): Uint8Array | null {
 }
 
 /** Without symbols and debugging information: 108 MB instead of 126. */
-async function stripped(node: Uint8Array | string): Promise<Uint8Array> {
-  return withFile(typeof node === 'string' ? new Uint8Array(readFileSync(node)) : node, async (path) => {
+function stripped(node: string): Promise<Uint8Array> {
+  return withFile(new Uint8Array(readFileSync(node)), async (path) => {
     await mustRun('strip', ['--strip-all', path], { cwd: '/' });
     return new Uint8Array(readFileSync(path));
   });

@@ -155,7 +155,8 @@ describe('the attestor', () => {
     const ends = new Set((await Promise.allSettled(held)).map(({ status }) => status));
     expect([...ends]).toEqual(['rejected']);
     one.failure = undefined;
-    expect(await one.attestor.fresh(challengeOf(3))).toBeDefined();
+    const again = await one.attestor.fresh(challengeOf(3));
+    expect(await judge(one, again, challengeOf(3))).toMatchObject({ verdict: 'trusted' });
   });
 
   it('keeps the identity quote for a minute, and one refresh serves all who wait', async () => {

@@ -64,6 +64,7 @@ describe('the first boot', () => {
       ': booting',
       'random 32',
       `extend 16 ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
+      'lock all',
       ': measured',
       'quote',
       'open',
@@ -142,7 +143,8 @@ describe('what is measured', () => {
     const config = utf8('{"version":1,"origin":"sim.example.org/enclave","unknown":true}');
     const bench = await refused({ config });
     await expect(bench.boot()).toRejectWith('CONFIG_INVALID');
-    expect(bench.events).toEqual([': booting', 'random 32', `extend 16 ${toHex(nodeCrypto.sha256(config))}`]);
+    const extended = `extend 16 ${toHex(nodeCrypto.sha256(config))}`;
+    expect(bench.events).toEqual([': booting', 'random 32', extended, 'lock all']);
     expect(await register16(bench)).toBe(extendedWith(config));
   });
 
@@ -206,6 +208,7 @@ describe('the next boot', () => {
       ': booting',
       'random 32',
       `extend 16 ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
+      'lock all',
       ': measured',
       'quote',
       'open',

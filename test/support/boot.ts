@@ -57,6 +57,10 @@ function recordingPlatform(platform: Platform, events: string[]): Platform {
       events.push(`extend ${register} ${toHex(digest)}`);
       await platform.extendAndLock(register, digest);
     },
+    async lockAll() {
+      events.push('lock all');
+      await platform.lockAll();
+    },
     async quote(request) {
       events.push(request.recipient === null ? 'quote' : 'quote for release');
       return platform.quote(request);

@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #define MAX_ARGUMENTS 32
-#define MAX_WORD 256
 
 /* /init.conf, written by the image builder; one `name value` a line. */
 struct settings {
