@@ -11,7 +11,7 @@
 import { parseArgs } from 'node:util';
 import { CODES, type Code, fail } from '../../src/base/errors.ts';
 import { parseEif } from '../../src/image/eif.ts';
-import { asProgram, onAbandoned, readInput, say } from '../simulator/as-program.ts';
+import { asProgram, onAbandoned, readInput, say } from '../as-program.ts';
 import { refuseBesideHardware } from '../simulator/hardware-guard.ts';
 import { parseKeyPolicy, RELEASE_TO_ANYONE } from '../simulator/key-policy.ts';
 import { type EmulatorOptions, startEmulator } from './machine.ts';

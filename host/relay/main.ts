@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Listener, listen as listenNative } from '../../native/transport.ts';
 import { transportError } from '../../native/transport-error.ts';
 import { AssayError, codeOf, fail } from '../../src/base/errors.ts';
+import { onAbandoned, say } from '../as-program.ts';
 import { type Address, formatAddress, parseAddress } from '../client/address.ts';
 import { connectStream } from '../client/stream.ts';
 import { createRelay, RELAY_LIMITS } from './relay.ts';
@@ -82,7 +83,8 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  process.stdout.write(`${JSON.stringify({ ready: 'relay', address, port, to: formatAddress(to) })}\n`);
+  onAbandoned(stop);
+  say({ ready: 'relay', address, port, to: formatAddress(to) });
 }
 
 try {

@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
-import { asProgram, onAbandoned, readInput, say } from './as-program.ts';
+import { asProgram, onAbandoned, readInput, say } from '../as-program.ts';
 import { parseFaults } from './faults.ts';
 import { refuseBesideHardware } from './hardware-guard.ts';
 import { type Machine, type MachineOptions, startMachine } from './machine.ts';

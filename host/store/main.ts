@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { type Listener, listen } from '../../native/transport.ts';
 import { AssayError, codeOf, fail } from '../../src/base/errors.ts';
+import { onAbandoned, say } from '../as-program.ts';
 import { formatAddress, parseAddress } from '../client/address.ts';
 import { nodeDisk } from './disk.ts';
 import { serveStore } from './server.ts';
@@ -92,19 +93,18 @@ async function main(argv: readonly string[]): Promise<void> {
   const code = await firstOpen(store);
   const server = serveStore(store, (error) => say({ event: 'dropped', error: error.message }));
   const listener: Listener = await listen(address, {}, (socket) => server.accept(socket));
-  say({ event: 'ready', program: 'store', listen: formatAddress(address), dir, code });
-  const stop = async (): Promise<void> => {
+  let stopped: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
     const closed = listener.close();
     server.close();
     await closed;
     await store.close();
     lock.close();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
-}
-
-function say(line: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  const stop = (): void => void (stopped ??= close());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  onAbandoned(stop);
+  say({ event: 'ready', program: 'store', listen: formatAddress(address), dir, code });
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -125,7 +125,7 @@ async function inTwoProcesses(): Promise<void> {
   const socket = join(folder.path, 'store.sock');
   const main = resolve(import.meta.dirname, '../../host/store/main.ts');
   const args = ['--no-warnings', main, '--dir', join(folder.path, 'log'), '--listen', `unix:${socket}`];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break;
     const client = createRpcStore(() => connect({ family: 'unix', path: socket }));

@@ -80,6 +80,12 @@ describe('the kernel configuration', () => {
     ).toFailWith('KERNEL_CONFIG_DIFFERS');
   });
 
+  it('may bring nothing along that no enclave has', () => {
+    for (const line of ['CONFIG_MODULES=y', 'CONFIG_IPV6=m', 'CONFIG_USER_NS=y', 'CONFIG_NETDEVICES=y'])
+      expect(() => requireConfig(fragment, `${fragment}${line}\n`)).toFailWith('KERNEL_CONFIG_DIFFERS');
+    requireConfig(fragment, `${fragment}# CONFIG_MODULES is not set\nCONFIG_PCI_QUIRKS=y\n`);
+  });
+
   it('has no modules, no disk and no network card', () => {
     expect(fragment).not.toMatch(/^CONFIG_(?:MODULES|BLOCK|NETDEVICES|PCI|USB_SUPPORT|DEVMEM|KEXEC\w*)=y$/m);
   });

@@ -227,7 +227,7 @@ describe('the relay program', () => {
     ended: Promise<number | null>;
   } {
     const child = spawn(process.execPath, ['--no-warnings', program, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
     let [out, err] = ['', ''];
     child.stdout.on('data', (text) => (out += String(text)));
@@ -262,6 +262,13 @@ describe('the relay program', () => {
       expect(await one.ended).toBe(0);
       expect((await channel.closed).code).toBe('CONNECTION_LOST');
     }
+  });
+
+  it('ends with whoever started it through a pipe', async () => {
+    const one = run('--listen', '127.0.0.1:0', '--to', `unix:${join(folder(), 'far')}`);
+    await ready(one);
+    one.child.stdin?.end();
+    expect(await one.ended).toBe(0);
   });
 
   it('says what is wrong with its command line', async () => {

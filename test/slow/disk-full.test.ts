@@ -5,7 +5,7 @@
  * so that writes succeed in the page cache and syncing them does not.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -36,12 +36,32 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-async function appendUntilRefused(ledger: Ledger): Promise<{ receipts: Receipt[]; status: LedgerStatus }> {
+interface Refused {
+  readonly receipts: Receipt[];
+  readonly status: LedgerStatus;
+}
+
+/** `refusedAt` is called with the load still on, when the first append has been refused. */
+async function appendUntilRefused(ledger: Ledger, refusedAt: () => void = () => {}): Promise<Refused> {
   const load = startLoad(ledger, 64);
   await until(() => load.refused() > 0);
+  refusedAt();
+  await until(() => ledger.status().state !== 'open');
   const status = ledger.status();
   await load.stop();
   return { receipts: load.receipts, status };
+}
+
+/** Takes what is left: what tidying gives back is little, and would sometimes be enough to go on. */
+function fill(path: string): void {
+  const file = openSync(path, 'a');
+  try {
+    for (;;) writeSync(file, new Uint8Array(4_096));
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' });
+  } finally {
+    closeSync(file);
+  }
 }
 
 interface Rig {
@@ -77,19 +97,23 @@ it('a tmpfs of 4 MiB that fills up', { timeout: 120_000 }, async () => {
     writeFileSync(join(mounted, 'ballast-1'), new Uint8Array(1 << 20));
     writeFileSync(join(mounted, 'ballast-2'), new Uint8Array(1 << 20));
     const rig = await rigOn(folder, mounted);
-    const first = await appendUntilRefused(rig.ledger);
+    const rest = join(mounted, 'rest');
+    const first = await appendUntilRefused(rig.ledger, () => fill(rest));
     expect(first.status).toEqual({ state: 'LOG_UNAVAILABLE', code: 'STORE_FULL' });
     await sleep(300);
     expect(rig.ledger.status()).toEqual({ state: 'LOG_UNAVAILABLE', code: 'STORE_FULL' });
+    rmSync(rest);
     rmSync(join(mounted, 'ballast-1'));
     await until(() => rig.ledger.status().state === 'open');
     const second = await appendUntilRefused(rig.ledger);
     expect(second.receipts.length).toBeGreaterThan(0);
     // Killed while the disk is full: it listens again, refuses, and recovers when there is room.
     await rig.store.stop('SIGKILL');
+    fill(rest);
     rig.store = await start(folder, rig.dir);
     expect(rig.store.ready).toMatchObject({ code: 'STORE_FULL' });
     await until(() => rig.ledger.status().code === 'STORE_FULL');
+    rmSync(rest);
     rmSync(join(mounted, 'ballast-2'));
     await until(() => rig.ledger.status().state === 'open');
     run('mount', '-o', 'remount,size=64m', mounted);

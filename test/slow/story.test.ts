@@ -2,7 +2,7 @@
  * `assay run --story --once` as a user runs it, on a copy of this installation: the copy has the same keys and the
  * same image, and a store of its own. It must hold twice in a row, and fail where the image is another one.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -15,7 +15,7 @@ import { type TestFolder, testFolder } from '../support/ledger.ts';
 import { random } from '../support/mutate.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** What the issue gives the whole story after installation. */
+/** The most that the whole story may take, after installation. */
 const STORY_MS = 60_000;
 const FLIPS = 12;
 /** Bytes of an EIF before its sections. */
@@ -23,6 +23,7 @@ const HEADER = 548;
 const NOT_HELD = /NOT AS IT MUST BE|NOT REFUSED/;
 
 let folder: TestFolder;
+const running = new Set<ChildProcess>();
 
 beforeAll(() => {
   const home = devHome();
@@ -36,7 +37,10 @@ beforeAll(() => {
     if (!name.startsWith('store')) cpSync(join(home.folder, name), join(own, name), { recursive: true });
 });
 
-afterAll(() => folder[Symbol.dispose]());
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  folder[Symbol.dispose]();
+});
 
 interface Told {
   readonly status: number | null;
@@ -97,6 +101,7 @@ describe('the story', () => {
       env: Object.fromEntries(environment),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
     const ended = once(child, 'close') as Promise<[number | null]>;
     let [out, err] = ['', ''];
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));

@@ -45,6 +45,18 @@ describe('the store as a process', () => {
     expect(await store.stop('SIGTERM')).toBe(0);
   });
 
+  it('ends with whoever started it through a pipe, so that nobody finds the folder locked', async () => {
+    using folder = testFolder();
+    const dir = join(folder.path, 'log');
+    const store = await startStore(dir);
+    const client = createRpcStore(() => connect({ family: 'unix', path: store.socket }));
+    await client.open();
+    expect(await store.abandon()).toBe(0);
+    const next = await startStore(dir);
+    expect(await next.stop('SIGTERM')).toBe(0);
+    client.close();
+  });
+
   it('refuses a folder that another process serves', async () => {
     using folder = testFolder();
     const dir = join(folder.path, 'log');

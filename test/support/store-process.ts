@@ -10,6 +10,8 @@ export interface StoreProcess {
   readonly ready: Readonly<Record<string, unknown>>;
   /** Resolves with the exit status once the process has ended; null when a signal ended it. */
   stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
+  /** Closes our end of its input, as the end of this process would. Resolves as `stop`. */
+  abandon(): Promise<number | null>;
 }
 
 /** Starts it on a folder, with its socket beside it unless said; resolves when it listens. */
@@ -19,7 +21,8 @@ export async function startStore(
   socket: string = `${dir}.sock`,
 ): Promise<StoreProcess> {
   const args = ['--no-warnings', STORE_MAIN, '--dir', dir, '--listen', `unix:${socket}`, ...options];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // A pipe to its input takes it along if this test fails before it stops it.
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((done) => child.once('exit', (status) => done(status)));
   const lines = createInterface({ input: child.stdout });
   const ready = await Promise.race([
@@ -35,6 +38,10 @@ export async function startStore(
     ready,
     stop(signal) {
       child.kill(signal);
+      return ended;
+    },
+    abandon() {
+      child.stdin.end();
       return ended;
     },
   };

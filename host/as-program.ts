@@ -1,6 +1,7 @@
-/** What every program that plays hardware does alike: reads files it is given, goes with its parent, says its error. */
+/** What our programs do alike: read files they are given, go with their parent, say their error. */
 import { fstatSync, readFileSync } from 'node:fs';
-import { AssayError } from '../../src/base/errors.ts';
+import type { Socket } from 'node:net';
+import { AssayError } from '../src/base/errors.ts';
 
 /** Throws USAGE naming the file. */
 export function readInput(path: string): Uint8Array {
@@ -20,7 +21,10 @@ export function say(line: Readonly<Record<string, unknown>>): void {
 export function onAbandoned(stop: () => void): void {
   const input = fstatSync(0, { throwIfNoEntry: false });
   if (input === undefined || !(input.isFIFO() || input.isSocket())) return;
-  process.stdin.on('error', stop).once('end', stop).resume();
+  const { stdin } = process;
+  stdin.on('error', stop).once('end', stop).resume();
+  // The watch alone is no reason to go on. What is a FIFO or a socket is read through one.
+  (stdin as unknown as Socket).unref();
 }
 
 /** Runs it; a refusal is `CODE: message` on standard error and status 2 for bad input, else 1. */
