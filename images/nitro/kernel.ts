@@ -86,9 +86,18 @@ async function compile(deb: string, fragment: string, into: string): Promise<voi
   await mustRun('rm', ['-rf', work], { cwd: into });
 }
 
-/** olddefconfig drops silently what depends on something that is off. Throws KERNEL_CONFIG_DIFFERS. */
+/** What no enclave has, though another option or a newer kernel brought it along. */
+const NEVER =
+  /^CONFIG_(?:MODULES|BLOCK|NETDEVICES|PCI|USB|USER_NS|IO_URING|BPF_SYSCALL|DEVMEM|DEVPORT|KEXEC|KEXEC_FILE|HIBERNATION|IPV6|VT|USERFAULTFD|IA32_EMULATION|X86_X32_ABI|MAGIC_SYSRQ|PROC_KCORE)=/;
+
+/**
+ * olddefconfig drops silently what depends on something that is off, and adds what is on by default. Throws
+ * KERNEL_CONFIG_DIFFERS.
+ */
 export function requireConfig(fragment: string, config: string): void {
   const lines = new Set(config.split('\n'));
   const missing = fragment.split('\n').filter((line) => /^(?:# )?CONFIG_/.test(line) && !lines.has(line));
+  const extra = [...lines].filter((line) => NEVER.test(line));
+  if (extra.length > 0) fail('KERNEL_CONFIG_DIFFERS', `the kernel would have ${extra.join(', ')}`);
   if (missing.length > 0) fail('KERNEL_CONFIG_DIFFERS', `the kernel did not take ${missing.join(', ')}`);
 }

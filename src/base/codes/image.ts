@@ -132,7 +132,7 @@ export const IMAGE_CODES = {
   KERNEL_CONFIG_DIFFERS: {
     kind: 'refused',
     meaning:
-      'The kernel did not take a line of images/nitro/kernel.config, because something that it needs is off',
-    remedy: 'Add what the option depends on, or remove the line',
+      'The kernel did not take a line of images/nitro/kernel.config, or would have what no enclave has',
+    remedy: 'Add what the option depends on, or switch off what brought the other along',
   },
 } as const;
