@@ -1,5 +1,5 @@
 /**
- * A Duplex over a socket of the addon; TLS runs on it as on a net.Socket. Nothing is buffered here: reading stops
+ * A Duplex over a socket of the addon; TLS runs on it as on a net.Socket. Little is buffered here: reading stops
  * while the consumer is behind, and a write is done only when the kernel has all of it.
  */
 import { constants } from 'node:os';
@@ -23,6 +23,8 @@ export class SocketStream extends Duplex {
       (data) => this.#onRead(data),
       () => this.#flush(),
     );
+    // As net.Socket does: what nobody reads yet is read up to the mark, and the peer's end is noticed all the same.
+    this.read(0);
   }
 
   /**
@@ -43,7 +45,10 @@ export class SocketStream extends Duplex {
 
   #onRead(data: Buffer | null | number): void {
     if (typeof data === 'number') this.destroy(systemError(data, 'read'));
-    else if (!this.push(data) && data !== null) this.#handle.readStop();
+    else if (data === null) {
+      this.push(null);
+      this.read(0);
+    } else if (!this.push(data)) this.#handle.readStop();
   }
 
   override _read(): void {

@@ -22,7 +22,7 @@ describe('a process without descriptors', () => {
       const held = [];
       await listen({ family: 'unix', path: ${JSON.stringify(path)}, via: 'addon' }, {}, (socket) => {
         socket.on('error', () => {});
-        socket.end('hello');
+        socket.write('hello');
         held.push(socket);
       });
       process.on('message', () => { for (const socket of held.splice(0)) socket.destroy(); });
@@ -37,23 +37,26 @@ describe('a process without descriptors', () => {
       ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    await new Promise((up) => child.once('message', up));
-    const clients = await Promise.all(
-      Array.from({ length: 100 }, () => connect({ family: 'unix', path, via: 'addon' })),
-    );
-    const greeted: Duplex[] = [];
-    for (const client of clients)
-      client.once('data', () => greeted.push(client)).on('error', () => undefined);
-    await sleep(250);
-    expect(greeted.length).toBeLessThan(64);
-    child.send('release');
-    for (let i = 0; i < 40 && greeted.length < 100; i++) {
-      await sleep(50);
-      if (i === 10) child.send('release');
+    try {
+      await new Promise((up) => child.once('message', up));
+      const clients = await Promise.all(
+        Array.from({ length: 100 }, () => connect({ family: 'unix', path, via: 'addon' })),
+      );
+      const greeted: Duplex[] = [];
+      for (const client of clients)
+        client.once('data', () => greeted.push(client)).on('error', () => undefined);
+      await sleep(250);
+      expect(greeted.length).toBeLessThan(64);
+      child.send('release');
+      for (let i = 0; i < 40 && greeted.length < 100; i++) {
+        await sleep(50);
+        if (i === 10) child.send('release');
+      }
+      expect(greeted.length).toBe(100);
+      await Promise.all(clients.map(closed));
+    } finally {
+      child.kill('SIGKILL');
     }
-    expect(greeted.length).toBe(100);
-    child.kill('SIGKILL');
-    await Promise.all(clients.map(closed));
   });
 
   it.each<Via>(['node', 'addon'])('says so when it connects via %s', (via) => {

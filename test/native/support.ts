@@ -1,19 +1,39 @@
-/** Socket pairs, temporary folders, descriptor counts. */
+/** Networks to run a suite on, socket pairs, temporary folders, descriptor counts. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type Address,
   connect,
   findAddon,
   listen,
   type Listener,
   type ListenOptions,
-  type UnixAddress,
 } from '../../native/index.ts';
 
 export type Via = 'node' | 'addon';
+
+/** A test that does not know who runs it: vitest here, or a program in a guest that has no test runner. */
+export interface Case {
+  readonly name: string;
+  /** Rejects when it does not hold. */
+  run(): Promise<void>;
+}
+
+/** What a family of sockets gives to the cases that all families share. */
+export interface Network {
+  /** An address that nobody uses yet, and that cases on this machine can listen on and connect to. */
+  fresh(): Address;
+  /** The program of cases/worker.ts, for this machine. */
+  readonly worker: string;
+}
+
+export const unixNetwork = (via: Via): Network => ({
+  fresh: () => ({ family: 'unix', path: socketPath(), via }),
+  worker: join(import.meta.dirname, 'cases/worker.ts'),
+});
 
 /** Throws where the addon is not built: these suites must not pass without it. */
 export function demandAddon(): void {
@@ -56,8 +76,8 @@ export interface Pair {
 }
 
 /** One connection and both its ends. */
-export async function openPair(via: Via, options: ListenOptions = {}): Promise<Pair> {
-  const address: UnixAddress = { family: 'unix', path: socketPath(), via };
+export async function openPair(network: Network, options: ListenOptions = {}): Promise<Pair> {
+  const address = network.fresh();
   const accepted = Promise.withResolvers<Duplex>();
   const listener = await listen(address, options, (socket) => accepted.resolve(socket));
   const client = await connect(address, { allowHalfOpen: options.allowHalfOpen ?? false });
