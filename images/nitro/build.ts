@@ -5,13 +5,13 @@ import { versions } from 'node:process';
 import { utf8 } from '../../src/base/bytes.ts';
 import type { Hashing } from '../../src/base/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
-import { type JsonObject, parseJson } from '../../src/codec/json.ts';
 import { type ImageMeasurements, measureImage, parseEif } from '../../src/image/index.ts';
 import { cachedBuild } from '../cache.ts';
 import { readDebianLock } from '../debian/index.ts';
 import { enclaveProgram, NODE_FLAGS, programInputs } from '../enclave.ts';
 import { formatSbom } from '../sbom.ts';
-import { assembleImage, type Compression, compressRamdisk, type MachineSettings } from './image.ts';
+import { checkConfig } from './config.ts';
+import { assembleImage, type Compression, compressRamdisk } from './image.ts';
 import { buildInit } from './init.ts';
 import { buildKernel } from './kernel.ts';
 import { runtimeFiles } from './runtime.ts';
@@ -47,7 +47,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 export async function buildNitroImage(options: NitroBuildOptions): Promise<NitroImage> {
   const { root, config, hashing, onProgress } = options;
-  const machine = machineOf(config);
+  const machine = await checkConfig(root, options.platform, config);
   const lock = readDebianLock(root);
   const enclave = await enclaveProgram(root, options.platform);
   const lockFile = bytesOf(root, 'package-lock.json');
@@ -104,16 +104,4 @@ async function compressor(level: Compression): Promise<(archive: Uint8Array) => 
     });
     return new Uint8Array(readFileSync(join(folder, 'data')));
   };
-}
-
-/** What the configuration says of the machine; its other fields are the enclave's own to judge. */
-function machineOf(config: Uint8Array): MachineSettings {
-  const read = parseJson(config, { maxBytes: 65_536, maxDepth: 8, path: 'config.json' });
-  const machine = (read as JsonObject | null)?.['machine'] as JsonObject | undefined;
-  const { clockSource, parentCid, memoryMib } = machine ?? {};
-  if (typeof clockSource !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(clockSource))
-    return fail('CONFIG_INVALID', 'config.json: machine.clockSource: must be the name of a clock source');
-  if (!Number.isInteger(parentCid) || !Number.isInteger(memoryMib))
-    return fail('CONFIG_INVALID', 'config.json: machine: parentCid and memoryMib must be integers');
-  return { clockSource, parentCid: parentCid as number, memoryMib: memoryMib as number };
 }

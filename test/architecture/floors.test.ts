@@ -33,7 +33,7 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
 /** What may be started or bundled by path: who, and the program. Import specifiers are relative, so they are no paths here. */
 const PROGRAMS: readonly (readonly [RegExp, RegExp])[] = [
   [/^host\/launch\//, /^host\/(store|simulator|emulator|relay)\/main\.js$/],
-  [/^images\//, /^enclave\/(main-[a-z]+|decide\/compile-worker)\.js$/],
+  [/^images\//, /^enclave\/((main|check)-[a-z]+|decide\/compile-worker)\.js$/],
 ];
 
 function floorOf(path: string): string {

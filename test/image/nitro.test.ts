@@ -6,11 +6,13 @@ import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cachedBuild, inputsDigest } from '../../images/cache.ts';
 import { assembleImage, compressRamdisk, initSettings, kernelCmdline } from '../../images/nitro/image.ts';
+import { checkConfig } from '../../images/nitro/config.ts';
 import { requireConfig } from '../../images/nitro/index.ts';
 import { mustRun, runProgram } from '../../images/process.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { fail } from '../../src/base/errors.ts';
 import { parseCpio, parseEif } from '../../src/image/index.ts';
+import { ROOT } from '../support/tree.ts';
 
 const MACHINE = { clockSource: 'kvm-clock', parentCid: 3, memoryMib: 512 };
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -67,6 +69,35 @@ describe('an enclave image', () => {
       'cmdline a b\nclock-source kvm-clock\nparent-cid 3\nmemory-mib 512\nuid 1000\nargument /enclave/node\nargument --x=1\nargument /enclave/enclave.mjs\n',
     );
     expect(() => initSettings(MACHINE, 'a', ['--x y'])).toFailWith('EIF_CONTENT_INVALID');
+  });
+});
+
+describe('the measured configuration', () => {
+  const example = JSON.parse(readFileSync(join(ROOT, 'images/nitro/config.example.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  const check = (changes: object, platform: 'nitro' | 'emulated' = 'nitro'): Promise<unknown> =>
+    checkConfig(ROOT, platform, utf8(JSON.stringify({ ...example, ...changes })));
+
+  it('is read before it is built in, as the enclave will read it', async () => {
+    expect(await check({})).toEqual({ clockSource: 'kvm-clock', parentCid: 3, memoryMib: 1_024 });
+    const emulated = { platform: 'nitro-emulated', origin: 'sim.assay.example/x', kmsPort: 5_002 };
+    const machine = { clockSource: 'refined-jiffies', parentCid: 2, memoryMib: 512 };
+    expect(await check({ ...emulated, machine }, 'emulated')).toEqual(machine);
+  });
+
+  it.each([
+    ['machine.clockSource', { machine: { clockSource: 'tsc', parentCid: 3, memoryMib: 1_024 } }],
+    ['machine.parentCid', { machine: { clockSource: 'kvm-clock', parentCid: 2, memoryMib: 1_024 } }],
+    ['machine.memoryMib', { machine: { clockSource: 'kvm-clock', parentCid: 3, memoryMib: 1 } }],
+    ['origin', { origin: 'sim.assay.example/x' }],
+    ['platform', { platform: 'nitro-emulated' }],
+    ['kmsPort', { kmsPort: 5_002 }],
+    ['maxValidForMs', { maxValidForMs: '300000' }],
+  ])('is refused with a wrong %s', async (field, changes) => {
+    await expect(check(changes)).toRejectWith('CONFIG_INVALID');
+    await expect(check(changes)).rejects.toThrow(`config.json: ${field}: `);
   });
 });
 

@@ -72,7 +72,7 @@ describe('an enclave image for Nitro', () => {
     expect(three['PCR2']).not.toBe(one['PCR2']);
   }, 300_000);
 
-  it('is not written over, nor built from a configuration that names no machine', async () => {
+  it('is not written over, nor built from a configuration that the enclave would refuse', async () => {
     const args = ['image', 'build', '--config', EXAMPLE, '-o', at('one.eif')];
     expect((await assay(args)).err).toContain('FILE_EXISTS');
     writeFileSync(at('none.json'), '{}');
