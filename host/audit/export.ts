@@ -28,6 +28,7 @@ import {
   INDEX_PATH,
   sealPath,
 } from '../../verifier/index.ts';
+import { stagedSize } from '../store/staged.ts';
 import { folderReader, namesIn } from './folder.ts';
 
 export interface Exported {
@@ -36,6 +37,8 @@ export interface Exported {
   readonly epochs: number;
   readonly seals: number;
   readonly objects: number;
+  /** Leaves that are durable in the stage and were not published in time: not in the bundle. */
+  readonly unpublished: number;
 }
 
 type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
@@ -43,8 +46,8 @@ type Write = (path: string, bytes: Uint8Array | string) => Promise<void>;
 const MAX_FILE = 1_048_576;
 const MAX_TILE = TILE_WIDTH * HASH_SIZE;
 const TILES_AT_ONCE = 64;
-const SEAL_PATIENCE_MS = 2_000;
-const SEAL_PAUSE_MS = 20;
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 20;
 
 /**
  * Writes the bundle to `target`, which must not exist yet (else `AUDIT_EXPORT_FAILED`). Throws `AUDIT_BUNDLE_INVALID` when the
@@ -87,11 +90,17 @@ async function fill(
     await mkdir(dirname(full), { recursive: true });
     await writeFile(full, bytes);
   };
-  const note = await reader.read(CHECKPOINT_PATH, MAX_FILE);
-  if (note === null)
-    return fail('AUDIT_BUNDLE_INVALID', `${store}: no ${CHECKPOINT_PATH}; is this a store's folder?`);
-  const { origin, size } = openCheckpoint(decodeNote(note));
-  await write(CHECKPOINT_PATH, note);
+  const staged = await stagedSize(store);
+  const published = async (): Promise<{ bytes: Uint8Array; origin: string; size: number } | null> => {
+    const bytes = await reader.read(CHECKPOINT_PATH, MAX_FILE);
+    return bytes === null ? null : { ...openCheckpoint(decodeNote(bytes)), bytes };
+  };
+  // Whoever holds the receipt of a decision just made would convict a bundle that ends before it.
+  await patiently(async () => ((await published())?.size ?? 0) >= staged);
+  const { bytes, origin, size } =
+    (await published()) ??
+    fail('AUDIT_BUNDLE_INVALID', `${store}: no ${CHECKPOINT_PATH}; is this a store's folder?`);
+  await write(CHECKPOINT_PATH, bytes);
   await copyTiles(reader, write, size, onProgress);
   const epochs = await numbersIn(join(store, 'epochs'));
   for (const epoch of epochs) await copy(reader, write, epochPath(epoch));
@@ -100,7 +109,8 @@ async function fill(
   const objects = (await namesIn(join(store, 'objects'))).filter((name) => /^[0-9a-f]{64}$/.test(name));
   for (const name of objects) await copy(reader, write, `objects/${name}`);
   await write(INDEX_PATH, formatBundleIndex({ epochs, seals }));
-  return { origin, size, epochs: epochs.length, seals, objects: objects.length };
+  const unpublished = Math.max(0, staged - size);
+  return { origin, size, epochs: epochs.length, seals, objects: objects.length, unpublished };
 }
 
 async function numbersIn(folder: string): Promise<number[]> {
@@ -125,10 +135,13 @@ async function awaitSeal(reader: AuditReader, size: number): Promise<void> {
     tile === null ? [] : decodeEntries(tile.bytes, tile.width).slice(0, tileWidth(0, index, size));
   const number = lastSealNamed(entries);
   if (number === null) return;
-  for (let waited = 0; waited < SEAL_PATIENCE_MS; waited += SEAL_PAUSE_MS) {
-    if ((await reader.read(sealPath(number), MAX_FILE)) !== null) return;
-    await new Promise((resolve) => setTimeout(resolve, SEAL_PAUSE_MS));
-  }
+  await patiently(async () => (await reader.read(sealPath(number), MAX_FILE)) !== null);
+}
+
+/** Waits for what a service that runs does within half a second; gives up silently on one that does not. */
+async function patiently(done: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < PATIENCE_MS && !(await done()); waited += PAUSE_MS)
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 function lastSealNamed(entries: readonly Uint8Array[]): number | null {

@@ -100,7 +100,11 @@ async function exportTo(args: readonly string[], io: Io): Promise<number> {
   if (isAddress(store))
     fail('USAGE', "assay audit export: give the store's folder; the log is the host's to hand out");
   const exported = await exportBundle(store, target, ...(io.isTty ? [progress(io)] : []));
-  const { origin, size, epochs, seals } = exported;
+  const { origin, size, epochs, seals, unpublished } = exported;
+  if (unpublished > 0)
+    io.err(
+      `${unpublished} leaves are durable and not published, so they are not in ${target}; start the service, and export again\n`,
+    );
   io.out(
     line.flag('json')
       ? `${JSON.stringify({ output: target, ...exported })}\n`

@@ -7,7 +7,8 @@ import type { Io } from '../../host/cli/io.ts';
 import { exportBundle } from '../../host/audit/index.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { formatReceiptFile } from '../../src/log/index.ts';
-import { TestLog } from '../support/log.ts';
+import { localStore, TestService, testFolder, testStore } from '../support/ledger.ts';
+import { decisionDraft, TestLog } from '../support/log.ts';
 import { MEASURED, simulatedMachine, type SimulatedMachine } from '../support/simulated.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-audit-'));
@@ -130,6 +131,29 @@ describe('assay audit', () => {
       size,
       grades: ['VERIFIED', 'UNSEALED_TAIL', 'UNWITNESSED'],
     });
+  });
+
+  it('waits a moment for decisions that are durable and not published', async () => {
+    using home = testFolder();
+    const dir = join(home.path, 'store');
+    const store = testStore(dir);
+    const { ledger } = await new TestService().boot(
+      localStore(() => store),
+      { publishEveryMs: 3_600_000 },
+    );
+    const { index } = await ledger.append(decisionDraft());
+    setTimeout(() => void ledger.publish(), 100);
+    expect(await exportBundle(dir, fresh())).toMatchObject({ size: index + 1, unpublished: 0 });
+    // Nobody publishes these two.
+    await ledger.append(decisionDraft());
+    await ledger.append(decisionDraft());
+    const target = fresh();
+    const { status, err } = await assay(['audit', 'export', dir, '-o', target]);
+    expect(status).toBe(0);
+    expect(err).toMatch(/^2 leaves are durable and not published/);
+    expect(await exportBundle(dir, fresh())).toMatchObject({ size: index + 1, unpublished: 2 });
+    await ledger.close();
+    await store.close();
   });
 
   it('waits a moment for the seal that the last leaves name', async () => {
