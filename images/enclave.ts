@@ -51,6 +51,15 @@ export const NODE_FLAGS: readonly string[] = [
   '--disable-sigusr1',
 ];
 
+/**
+ * An emulated machine has one processor, and a slow one: optimised code for Cedar comes later there, because its
+ * compiler would take a second from the first decision.
+ */
+const EMULATED_FLAGS: readonly string[] = [...NODE_FLAGS, '--wasm-tiering-budget=1000000000'];
+
+export const nodeFlagsOf = (platform: EnclavePlatform): readonly string[] =>
+  platform === 'emulated' ? EMULATED_FLAGS : NODE_FLAGS;
+
 /** Bundles the platform's entry and its worker. Throws BUNDLE_ codes. */
 export async function enclaveProgram(root: string, platform: EnclavePlatform): Promise<EnclaveProgram> {
   const bundles = new Map([

@@ -8,7 +8,7 @@ import { fail } from '../../src/base/errors.ts';
 import { type ImageMeasurements, measureImage, parseEif } from '../../src/image/index.ts';
 import { cachedBuild } from '../cache.ts';
 import { readDebianLock } from '../debian/index.ts';
-import { enclaveProgram, NODE_FLAGS, programInputs } from '../enclave.ts';
+import { enclaveProgram, nodeFlagsOf, programInputs } from '../enclave.ts';
 import { formatSbom } from '../sbom.ts';
 import { checkConfig } from './config.ts';
 import { assembleImage, type Compression, compressRamdisk } from './image.ts';
@@ -47,6 +47,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 export async function buildNitroImage(options: NitroBuildOptions): Promise<NitroImage> {
   const { root, config, hashing, onProgress } = options;
+  const nodeFlags = nodeFlagsOf(options.platform);
   const machine = await checkConfig(root, options.platform, config);
   const lock = readDebianLock(root);
   const enclave = await enclaveProgram(root, options.platform);
@@ -56,7 +57,7 @@ export async function buildNitroImage(options: NitroBuildOptions): Promise<Nitro
   const runtime = await runtimeFiles(join(root, NODE), lock, onProgress);
   const program = new Map(enclave.files);
   program.set('config.json', config);
-  program.set('cmdline', utf8(NODE_FLAGS.join(' ')));
+  program.set('cmdline', utf8(nodeFlags.join(' ')));
   program.set('package-lock.json', lockFile);
   program.set('assay.node', bytesOf(root, ADDON));
   const { version } = JSON.parse(text(bytesOf(root, 'package.json'))) as { version: string };
@@ -68,7 +69,7 @@ export async function buildNitroImage(options: NitroBuildOptions): Promise<Nitro
     init,
     runtime,
     program,
-    nodeFlags: NODE_FLAGS,
+    nodeFlags,
     machine,
     name: NAME,
     version,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { devHome, prepareEmulated } from '../../host/launch/index.ts';
 import { bundleEnclave } from '../../images/bundle.ts';
 import { readDebianLock } from '../../images/debian/index.ts';
-import { NODE_FLAGS } from '../../images/enclave.ts';
+import { nodeFlagsOf } from '../../images/enclave.ts';
 import { runtimeFiles } from '../../images/nitro/runtime.ts';
 import { confinementCases } from '../guest/confinement.ts';
 import { nsmCases } from '../guest/nsm.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
       ['worker.mjs', (await bundleEnclave(ROOT, 'test/native/cases/worker.ts')).code],
       ['assay.node', file(ADDON)],
     ]),
-    nodeFlags: NODE_FLAGS,
+    nodeFlags: nodeFlagsOf('emulated'),
   });
   const path = join(folder.path, 'guest.eif');
   writeFileSync(path, image);
