@@ -10,9 +10,15 @@ import { AssayError, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { formatPem } from '../../src/codec/pem.ts';
 import { NSM_MAX_FIELD } from '../../src/evidence/nsm.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
+import { type NitroDocument, parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
 import { type ImageMeasurements, measureText, PCR_SIZE } from '../../src/image/pcr.ts';
-import { createNitroHardware, FAULT_NAMES, parseFaults, refuseBesideHardware } from '../simulator/index.ts';
+import {
+  createNitroHardware,
+  FAULT_NAMES,
+  type NitroHardware,
+  parseFaults,
+  refuseBesideHardware,
+} from '../simulator/index.ts';
 import { deriveFrom } from '../simulator/state.ts';
 import { reportError } from './errors.ts';
 import { readFile } from './input.ts';
@@ -31,6 +37,8 @@ that no vendor has. A verifier accepts it only when its trust policy names that 
   --nonce HEX
   --public-key FILE  a public key, PEM or DER
   --pcr N=HEX        a register, 48 bytes; 0 to 2 have made-up values when left out
+  --countersign FILE signs the claims of this document of an emulated module (QEMU's), which nobody has
+                     signed, at its own time: so that all but the signature can be judged
   --fault NAME       ${FAULT_NAMES.slice(0, 3).join(', ')},
                      ${FAULT_NAMES.slice(3).join(', ')}; may be repeated
   --json             prints one JSON object instead of text
@@ -46,6 +54,7 @@ const OPTIONS = {
   nonce: TEXT,
   'public-key': TEXT,
   pcr: LIST,
+  countersign: TEXT,
   fault: LIST,
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -72,23 +81,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 
 async function simulateNitro(line: CommandLine, io: Io): Promise<number> {
   const output = line.text('output') ?? fail('USAGE', 'assay simulate: -o FILE is missing');
-  const fields = {
-    userData: optionalHex(line, 'user-data'),
-    nonce: optionalHex(line, 'nonce'),
-    publicKey: readPublicKey(line.text('public-key')),
-  };
-  const registers = readRegisters(line.texts('pcr'));
+  const emulated = readEmulated(line);
   const hardware = await createNitroHardware({
     derive: deriveFrom(readSeed(line.text('seed'))),
     faults: parseFaults(line.texts('fault')),
-    now: () => io.now(),
+    now: emulated === null ? () => io.now() : () => emulated.timestamp,
   });
-  const module = hardware.launch();
-  const boot = module.bootRegisters(imageOf(registers));
-  const all = Array.from({ length: 16 }, (_, index) => index);
-  const locked = new Map(all.map((index) => [index, boot.get(index) ?? new Uint8Array(PCR_SIZE)]));
-  for (const [index, value] of registers) if (index > 2) locked.set(index, value);
-  const document = await module.attest(locked, fields);
+  const document = await (emulated === null ? attest(line, hardware) : hardware.countersign(emulated));
   const root = line.text('root');
   write(output, document);
   if (root !== undefined) write(root, utf8(formatPem('CERTIFICATE', hardware.rootCertificate)));
@@ -101,6 +100,32 @@ async function simulateNitro(line: CommandLine, io: Io): Promise<number> {
     io.out(`its root, for "simulated" in a trust policy: ${JSON.stringify(named)}\n`);
   }
   return 0;
+}
+
+/** A document of a machine that was just started, with the fields and registers of the command line. */
+function attest(line: CommandLine, hardware: NitroHardware): Promise<Uint8Array> {
+  const fields = {
+    userData: optionalHex(line, 'user-data'),
+    nonce: optionalHex(line, 'nonce'),
+    publicKey: readPublicKey(line.text('public-key')),
+  };
+  const registers = readRegisters(line.texts('pcr'));
+  const module = hardware.launch();
+  const boot = module.bootRegisters(imageOf(registers));
+  const all = Array.from({ length: 16 }, (_, index) => index);
+  const locked = new Map(all.map((index) => [index, boot.get(index) ?? new Uint8Array(PCR_SIZE)]));
+  for (const [index, value] of registers) if (index > 2) locked.set(index, value);
+  return module.attest(locked, fields);
+}
+
+/** What an emulated module claimed; nothing of it can be another claim of the command line's. */
+function readEmulated(line: CommandLine): NitroDocument | null {
+  const path = line.text('countersign');
+  if (path === undefined) return null;
+  const other = (['user-data', 'nonce', 'public-key'] as const).find((name) => line.text(name) !== undefined);
+  if (other !== undefined || line.texts('pcr').length > 0)
+    fail('USAGE', `--countersign: the document has its own ${other ?? 'pcr'}`);
+  return parseEmulatedNitro(readFile(path));
 }
 
 function imageOf(registers: ReadonlyMap<number, Uint8Array>): ImageMeasurements {

@@ -70,7 +70,11 @@ export async function createNitroHardware(options: HardwareOptions): Promise<Nit
     rootCertificate: honest.root.certificate,
     rootSpkiSha256: nodeCrypto.sha256(honest.root.spki),
     launch: () => createModule(options, pki, instanceId),
-    countersign: async (document: NitroDocument) => countersign(await pki(), document),
+    countersign: async (document: NitroDocument) => {
+      // The issuer of a leaf is the instance that the module belongs to.
+      const [instance = ''] = document.moduleId.split('-enc');
+      return countersign(await createPki(signing, instance, document.timestamp), document);
+    },
   });
 }
 

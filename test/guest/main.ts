@@ -8,7 +8,7 @@ import { tlsCases } from '../native/cases/tls.ts';
 import { workerCases } from '../native/cases/workers.ts';
 import type { Case, Network } from '../native/support.ts';
 import { confinementCases } from './confinement.ts';
-import { nsmCases } from './nsm.ts';
+import { imageRegisters, nsmCases } from './nsm.ts';
 
 /** Context id 1 is the machine itself (vsock(7), VMADDR_CID_LOCAL). */
 const CID_LOCAL = 1;
@@ -51,6 +51,6 @@ for (const one of cases) {
   const error = await attempt(one);
   say({ event: 'case', name: one.name, error, ms: Math.round(performance.now() - started) });
 }
-say({ event: 'cases', count: cases.length });
+say({ event: 'cases', count: cases.length, registers: await imageRegisters() });
 // What only an intruder asks for: the filter ends us, and init the machine (SIGSYS).
 process.setuid?.(0);

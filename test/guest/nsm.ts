@@ -1,6 +1,7 @@
 /** /dev/nsm as init leaves it to the evaluator: its own, with all registers locked but the one it extends itself. */
 import { deepStrictEqual, notDeepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
 import { openNsm } from '../../native/index.ts';
+import { toHex } from '../../src/base/hex.ts';
 import {
   decodeNsmResponse,
   encodeNsmRequest,
@@ -23,6 +24,12 @@ async function ask(...requests: readonly NsmRequest[]): Promise<readonly NsmResp
   } finally {
     await device.close();
   }
+}
+
+/** What DescribePCR says of the image: PCR0, PCR1, PCR2. */
+export async function imageRegisters(): Promise<readonly string[]> {
+  const answers = await ask(...[0, 1, 2].map((index): NsmRequest => ({ kind: 'DescribePCR', index })));
+  return answers.map((answer) => (answer.kind === 'DescribePCR' ? toHex(answer.data) : answer.kind));
 }
 
 export const nsmCases: readonly Case[] = [

@@ -7,10 +7,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Io } from '../../host/cli/io.ts';
 import { main } from '../../host/cli/main.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
-import { parseNitro } from '../../src/evidence/nitro.ts';
+import { fromHex } from '../../src/base/hex.ts';
+import { parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
 import { verifyNitro } from '../../verifier/nitro.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { itWithOpenssl } from '../support/openssl.ts';
+import { vectors } from '../support/vectors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-simulate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,6 +60,47 @@ describe('assay simulate nitro', () => {
       expect(Buffer.from(nodeCrypto.sha256(der)).toString('hex')).toBe(root.spki_sha256);
     },
   );
+
+  it('signs what an emulated module claimed, so that all but the signature is judged', async () => {
+    const [recorded] = vectors<{ hex: string }>('nitro-emulated.json').cases;
+    const unsigned = fromHex((recorded as { hex: string }).hex);
+    writeFileSync(file('emulated.cbor'), unsigned);
+    const args = ['simulate', 'nitro', '--countersign', file('emulated.cbor'), '-o', file('signed.cbor')];
+    const { status, out, err } = await assay(...args, '--json');
+    expect([status, err]).toEqual([0, '']);
+    const { root } = JSON.parse(out) as { root: { name: string; spki_sha256: string } };
+    const signed = parseNitro(new Uint8Array(readFileSync(file('signed.cbor'))));
+    const claimed = parseEmulatedNitro(unsigned);
+    const roots = [simulatedRoot('nitro', root.name, root.spki_sha256)];
+    const { claims } = await verifyNitro(signed, { at: claimed.timestamp, crypto: nodeCrypto, roots });
+    const { moduleId, timestamp, pcrs, userData, nonce, publicKey } = claimed;
+    expect(signed).toMatchObject({ moduleId, timestamp, pcrs, userData, nonce, publicKey });
+    expect(claims.pcrs[0]).toEqual(pcrs[0]);
+  });
+
+  it.each([
+    [['--pcr', `4=${'00'.repeat(48)}`], 'USAGE'],
+    [['--nonce', '00'], 'USAGE'],
+  ])('does not mix claims of its own with those of a module: %j', async (more, code) => {
+    const args = ['simulate', 'nitro', '--countersign', file('emulated.cbor'), '-o', file('mixed.cbor')];
+    const { status, err } = await assay(...args, ...more);
+    expect([status, err]).toEqual([2, expect.stringContaining(code)]);
+    expect(existsSync(file('mixed.cbor'))).toBe(false);
+  });
+
+  it('signs nothing that somebody has signed', async () => {
+    await assay('simulate', 'nitro', '-o', file('genuine.cbor'));
+    const again = await assay(
+      'simulate',
+      'nitro',
+      '--countersign',
+      file('genuine.cbor'),
+      '-o',
+      file('x.cbor'),
+    );
+    expect(again.status).toBe(2);
+    expect(existsSync(file('x.cbor'))).toBe(false);
+  });
 
   it('is the same hardware for the same seed and another one otherwise', async () => {
     writeFileSync(file('seed'), new Uint8Array(32).fill(5));

@@ -10,6 +10,9 @@ import { bundleEnclave } from '../../images/bundle.ts';
 import { readDebianLock } from '../../images/debian/index.ts';
 import { nodeFlagsOf } from '../../images/enclave.ts';
 import { runtimeFiles } from '../../images/nitro/runtime.ts';
+import { nodeCrypto } from '../../native/crypto.ts';
+import { toHex } from '../../src/base/hex.ts';
+import { measureImage, parseEif } from '../../src/image/index.ts';
 import { confinementCases } from '../guest/confinement.ts';
 import { nsmCases } from '../guest/nsm.ts';
 import { streamCases } from '../native/cases/streams.ts';
@@ -28,6 +31,8 @@ const GUEST_MS = 900_000;
 /** By name: null where the case held, else why not. */
 const told = new Map<string, string | null>();
 let count: unknown = null;
+let registers: unknown = null;
+let predicted: readonly string[] = [];
 let lastWords = '';
 let folder: TestFolder;
 
@@ -46,6 +51,8 @@ beforeAll(async () => {
     ]),
     nodeFlags: nodeFlagsOf('emulated'),
   });
+  const { pcr0, pcr1, pcr2 } = measureImage(nodeCrypto, parseEif(image));
+  predicted = [pcr0, pcr1, pcr2].map(toHex);
   const path = join(folder.path, 'guest.eif');
   writeFileSync(path, image);
   const { err } = await bootImage(emulated, path, {
@@ -58,7 +65,7 @@ beforeAll(async () => {
           `in the guest, ${String(event['ms'])} ms: ${String(event['name'])}: ${String(event['error'] ?? 'held')}`,
         );
       }
-      if (event['event'] === 'cases') count = event['count'];
+      if (event['event'] === 'cases') ({ count, registers } = event);
     },
   });
   lastWords = err;
@@ -78,6 +85,10 @@ it.each(names)('in a guest: %s', (name) => {
 
 it('has told of every case', () => {
   expect([told.size, count]).toEqual([names.length, names.length]);
+});
+
+it('measures inside to what was predicted outside', () => {
+  expect(registers).toEqual(predicted);
 });
 
 it('ends with who asks for what only an intruder needs', () => {
