@@ -38,7 +38,12 @@ describe('the lock of Debian packages', () => {
       'libgcc-s1',
       'libstdc++6',
     ]);
-    expect(packagesFor(lock, 'toolchain').map(({ name }) => name)).toEqual(['gcc-12', 'g++-12', 'binutils']);
+    expect(packagesFor(lock, 'toolchain').map(({ name }) => name)).toEqual([
+      'gcc-12',
+      'g++-12',
+      'binutils',
+      'zstd',
+    ]);
     expect(formatLock(lock.packages)).toBe(new TextDecoder().decode(lock.source));
   });
 
