@@ -64,12 +64,12 @@ function tooLong(path: string, max: number): never {
   return fail('FILE_UNREADABLE', `${path}: longer than ${max} bytes`);
 }
 
-/** Recognises the form by its first byte: every CBOR document begins above 0x7f, and every text form below. */
+/** Recognises the form: a CBOR document begins above 0x7f, a report of little-endian fields has zeros, text neither. */
 export function readSource(bytes: Uint8Array): Source {
   const first = bytes.find((byte) => !isSpace(byte));
   if (first === undefined) return fail('INPUT_UNRECOGNISED', 'the input is empty');
   if (first === 0x7b) return readJsonFile(bytes);
-  if (first >= 0x80) return { kind: 'evidence', bytes };
+  if (first >= 0x80 || bytes.includes(0)) return { kind: 'evidence', bytes };
   return { kind: 'evidence', bytes: decodeText(bytes) };
 }
 
@@ -96,7 +96,7 @@ function decodeText(bytes: Uint8Array): Uint8Array {
   } catch (cause) {
     return fail(
       'INPUT_UNRECOGNISED',
-      'the input is neither CBOR, hexadecimal, base64 nor an attestation file',
+      'the input is neither evidence, hexadecimal, base64 nor an attestation file',
       {
         cause,
       },

@@ -5,6 +5,7 @@ import { toHex } from '../../src/base/hex.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import { type Certificate, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
+import { isSnpReport, parseSnpReport, readTcb, type SnpTcbs } from '../../src/evidence/snp/index.ts';
 import { decodeLeaf } from '../../src/log/leaf.ts';
 import type { Attestation } from '../../src/statement/attestation.ts';
 import { Identity } from '../../src/statement/identity.ts';
@@ -62,6 +63,7 @@ function inspectAttestation(attestation: Attestation): JsonObject {
 }
 
 function inspectEvidence(bytes: Uint8Array): JsonObject {
+  if (isSnpReport(bytes)) return inspectSnpReport(bytes);
   const platform = detectPlatform(bytes);
   const document = parseNitro(bytes);
   const { sign1, certificate, cabundle, ...fields } = document;
@@ -80,6 +82,26 @@ function inspectEvidence(bytes: Uint8Array): JsonObject {
       ),
       describe(parseCertificate(certificate, { path: 'document.payload.certificate' })),
     ],
+  };
+}
+
+function inspectSnpReport(bytes: Uint8Array): JsonObject {
+  const { signed, tcbs, ...fields } = parseSnpReport(bytes);
+  const { product } = fields;
+  const tcb = (name: keyof SnpTcbs): object =>
+    product === null
+      ? { raw: tcbs[name] }
+      : { raw: tcbs[name], ...readTcb(tcbs[name], product, { path: `report.${name}Tcb`, offset: 0 }) };
+  return {
+    platform: 'sev-snp',
+    sha256: toHex(nodeCrypto.sha256(bytes)),
+    size: bytes.length,
+    signed_bytes: signed.length,
+    ...plain(fields),
+    reported_tcb: plain(tcb('reported')),
+    current_tcb: plain(tcb('current')),
+    committed_tcb: plain(tcb('committed')),
+    launch_tcb: plain(tcb('launch')),
   };
 }
 
@@ -111,6 +133,7 @@ function plain(value: object): JsonObject {
 
 function plainValue(value: unknown): Plain {
   if (value instanceof Uint8Array) return toHex(value);
+  if (typeof value === 'bigint') return `0x${value.toString(16)}`;
   if (Array.isArray(value)) return value.map(plainValue);
   if (typeof value === 'object' && value !== null) return plain(value);
   return value as Plain;

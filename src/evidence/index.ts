@@ -5,3 +5,4 @@
 export * from './eif-signature.ts';
 export * from './nitro.ts';
 export * from './nsm.ts';
+export * from './snp/index.ts';

@@ -13,6 +13,7 @@ import { assay, type CliResult } from '../support/cli.ts';
 import { makeDocument, makePki, PKI_TIME, type TestPki } from '../support/nitro-pki.ts';
 import { CHALLENGE, CONFIG, makeService, type TestService, trustFor } from '../support/nitro-service.ts';
 import { TestLog } from '../support/log.ts';
+import { leastReport } from '../support/snp.ts';
 import { trustJson, TRUST_JSON } from '../support/trust.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assay-cli-'));
@@ -360,6 +361,31 @@ describe('people', () => {
 });
 
 describe('inspect', () => {
+  it('shows what a report of SEV-SNP firmware says, with the parts of its versions', async () => {
+    const { status, out } = await assay(['inspect', '-', '--json'], { stdin: leastReport() });
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      verified: false,
+      platform: 'sev-snp',
+      product: 'Turin',
+      signer: 'vcek',
+      vmpl: 0,
+      policy: { debug_allowed: false, smt_allowed: true },
+      reported_tcb: { raw: '0000000000000000', fmc: 0, microcode: 0 },
+      mitigations: { launch: '0x0', current: '0x0' },
+    });
+    const broken = leastReport();
+    broken[0x300] = 1;
+    const refused = await assay(['inspect', '-'], { stdin: broken });
+    expect(refused.status).toBe(0);
+    broken[0x330] = 1;
+    expect((await assay(['inspect', '-'], { stdin: broken })).err).toContain('STRUCT_NOT_ZERO');
+    // No verifier judges it yet, and none says anything of it.
+    expect((await assay(['verify', '-', '--authentic-only'], { stdin: leastReport() })).err).toContain(
+      'PLATFORM_UNKNOWN',
+    );
+  });
+
   it('shows what bytes say and judges nothing', async () => {
     const service = await makeService();
     const bare = await assay(['inspect', '-', '--json'], { stdin: service.attestation.evidence });

@@ -58,7 +58,7 @@ export const HOST_CODES = {
   INPUT_UNRECOGNISED: {
     kind: 'malformed',
     meaning: 'Input is in none of the forms that evidence comes in',
-    remedy: 'Give CBOR, hexadecimal, base64, or an attestation file',
+    remedy: 'Give evidence as it was returned, its hexadecimal or base64, or an attestation file',
   },
   FILE_EXISTS: {
     kind: 'refused',

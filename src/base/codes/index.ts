@@ -23,6 +23,7 @@ import { NITRO_CODES } from './nitro.ts';
 import { POLICY_CODES } from './policy.ts';
 import { RPC_CODES } from './rpc.ts';
 import { SIMULATOR_CODES } from './simulator.ts';
+import { SNP_CODES } from './snp.ts';
 import { TRUST_CODES } from './trust.ts';
 
 export type CodeKind = 'malformed' | 'unauthentic' | 'unacceptable' | 'undetermined' | 'refused';
@@ -39,6 +40,7 @@ export type Code =
   | keyof typeof CODEC_CODES
   | keyof typeof GUEST_CODES
   | keyof typeof NITRO_CODES
+  | keyof typeof SNP_CODES
   | keyof typeof TRUST_CODES
   | keyof typeof LOG_CODES
   | keyof typeof POLICY_CODES
@@ -55,6 +57,7 @@ export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...CODEC_CODES,
   ...GUEST_CODES,
   ...NITRO_CODES,
+  ...SNP_CODES,
   ...TRUST_CODES,
   ...LOG_CODES,
   ...POLICY_CODES,
