@@ -9,10 +9,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkConfig } from '../../images/nitro/config.ts';
 import { type ParentFiles, parentFiles } from '../../images/nitro/parent/index.ts';
 import { nodeCrypto } from '../../native/index.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import { formatAddress, parseAddress } from '../client/address.ts';
+import { CHECKOUT } from './home.ts';
 
 const ONE = { type: 'string' } as const;
 const DEFAULTS = {
@@ -58,7 +60,7 @@ function listenAddress(text: string): string {
   return formatAddress(address).replace('tcp://', '');
 }
 
-function main(args: readonly string[]): void {
+async function main(args: readonly string[]): Promise<void> {
   let values: ReturnType<typeof parse>;
   function parse() {
     return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
@@ -73,17 +75,15 @@ function main(args: readonly string[]): void {
     return fail('USAGE', USAGE);
   const imagePath = values['image-path'];
   if (!/^\/[A-Za-z0-9._/-]+$/.test(imagePath)) fail('USAGE', '--image-path: an absolute path of plain names');
-  const files: ParentFiles = parentFiles(
-    nodeCrypto,
-    { image: read(image), measurements: read(measurements), config: read(config) },
-    {
-      listen: listenAddress(values.listen),
-      cid: number('cid', values.cid, FIRST_CID, MAX_U32 - 1),
-      cpus: number('cpus', values.cpus, 1, 1_024),
-      kmsPort: number('kms-port', values['kms-port'], 1, MAX_U32 - 1),
-      imagePath,
-    },
-  );
+  const given = { image: read(image), measurements: read(measurements), config: read(config) };
+  await checkConfig(CHECKOUT, 'nitro', given.config);
+  const files: ParentFiles = parentFiles(nodeCrypto, given, {
+    listen: listenAddress(values.listen),
+    cid: number('cid', values.cid, FIRST_CID, MAX_U32 - 1),
+    cpus: number('cpus', values.cpus, 1, 1_024),
+    kmsPort: number('kms-port', values['kms-port'], 1, MAX_U32 - 1),
+    imagePath,
+  });
   try {
     mkdirSync(output);
   } catch (cause) {
@@ -94,7 +94,7 @@ function main(args: readonly string[]): void {
 }
 
 try {
-  main(process.argv.slice(2));
+  await main(process.argv.slice(2));
 } catch (error) {
   const known = error instanceof AssayError ? error : new AssayError('INTERNAL', String(error));
   process.stderr.write(`${known.code}: ${known.message}\n`);

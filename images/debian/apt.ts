@@ -49,8 +49,15 @@ interface Apt {
   readonly run: (program: string, ...args: readonly string[]) => Promise<Ran>;
 }
 
-/** A private apt directory that knows the suites of these packages. */
-export async function privateApt(folder: string, packages: readonly LockedPackage[]): Promise<Apt> {
+/**
+ * A private apt directory that knows the suites of these packages. `locked`: only packages whose hashes are known
+ * will be taken from it, so lists may be old; else an old list could pass off old packages as new ones.
+ */
+export async function privateApt(
+  folder: string,
+  packages: readonly LockedPackage[],
+  { locked }: { readonly locked: boolean },
+): Promise<Apt> {
   const mirror = process.env['ASSAY_DEBIAN_MIRROR'] ?? machineMirror();
   if (!/^(?:https?|file):\/\/?[^\s"'\\]+$/.test(mirror)) fail('USAGE', 'ASSAY_DEBIAN_MIRROR is not a URL');
   for (const part of ['state/lists/partial', 'cache/archives/partial'])
@@ -59,7 +66,8 @@ export async function privateApt(folder: string, packages: readonly LockedPackag
     packages.map(({ suite, use }) => {
       const kind = use === 'emulator-source' ? 'deb-src' : 'deb';
       // A snapshot's Release file has expired long ago; its signature and the lock's hashes still hold.
-      return `${kind} [signed-by=${KEYRING} check-valid-until=no] ${mirror} ${suite} main\n`;
+      const old = locked ? ' check-valid-until=no' : '';
+      return `${kind} [signed-by=${KEYRING}${old}] ${mirror} ${suite} main\n`;
     }),
   );
   writeFileSync(join(folder, 'sources.list'), [...lines].join(''));
@@ -129,7 +137,7 @@ export async function fetchPackages(
     onProgress(`fetching ${missing.length} Debian packages`);
     const folder = mkdtempSync(join(cache, 'apt-'));
     try {
-      const apt = await privateApt(folder, missing);
+      const apt = await privateApt(folder, missing, { locked: true });
       for (const one of missing) await fetchOne(apt, one, cache);
     } finally {
       rmSync(folder, { recursive: true, force: true });

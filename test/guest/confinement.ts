@@ -1,14 +1,6 @@
 /** The walls around the evaluator, tried from inside: who it is, what it can write, start, reach and find. */
 import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -59,11 +51,9 @@ export const confinementCases: readonly Case[] = [
       ok(folders.length > 3 && files.length > 5);
       for (const folder of folders) {
         throws(() => writeFileSync(join(folder, 'x'), 'x'), folder);
-        throws(() => mkdirSync(join(folder, 'y')), folder);
       }
       for (const file of files.filter((path) => !path.startsWith('/dev/'))) {
         throws(() => writeFileSync(file, 'x', { flag: 'r+' }), file);
-        throws(() => unlinkSync(file), file);
       }
       throws(() => readdirSync('/root'));
       for (const path of [

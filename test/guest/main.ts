@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamCases } from '../native/cases/streams.ts';
 import { tlsCases } from '../native/cases/tls.ts';
+import { vsockCases } from '../native/cases/vsock.ts';
 import { workerCases } from '../native/cases/workers.ts';
 import type { Case, Network } from '../native/support.ts';
 import { confinementCases } from './confinement.ts';
@@ -45,6 +46,7 @@ const cases = [
   ...streamCases(vsock),
   ...tlsCases(vsock),
   ...workerCases(vsock),
+  ...vsockCases,
 ];
 for (const one of cases) {
   const started = performance.now();

