@@ -17,14 +17,26 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'assay-init-'));
   program = join(folder, 'step');
   const steps = readdirSync(INIT).filter((name) => name.endsWith('.c') && name !== 'main.c');
-  const sources = [...steps.map((name) => join(INIT, name)), join(import.meta.dirname, 'init-step.c')];
+  const sources = [
+    ...steps.map((name) => join(INIT, name)),
+    ...['init-step.c', 'init-machine.c'].map((name) => join(import.meta.dirname, name)),
+  ];
+  const wraps = ['open', 'chown', 'chmod', 'socket', 'connect', 'ioctl'].map((name) => `-Wl,--wrap=${name}`);
   const strict = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Werror', '-fsanitize=address,undefined'];
-  execFileSync('cc', ['-std=gnu17', '-D_GNU_SOURCE', '-g', ...strict, '-o', program, ...sources]);
+  execFileSync('cc', ['-std=gnu17', '-D_GNU_SOURCE', '-g', ...strict, ...wraps, '-o', program, ...sources]);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function step(name: string, argument = ''): { status: number | null; out: string } {
-  const { status, stdout, stderr } = spawnSync(program, [name, argument], { encoding: 'utf8' });
+/** `machine`: what init-machine.c pretends to be. */
+function step(
+  name: string,
+  argument = '',
+  machine: Readonly<Record<string, string>> = {},
+): { status: number | null; out: string } {
+  const { status, stdout, stderr } = spawnSync(program, [name, argument], {
+    encoding: 'utf8',
+    env: { ...process.env, ...machine },
+  });
   return { status, out: `${stdout}${stderr}` };
 }
 
@@ -96,6 +108,37 @@ describe('init refuses a machine', () => {
     expect(step('heartbeat', '2')).toMatchObject({
       status: 1,
       out: expect.stringContaining('init: HEARTBEAT_MISSING: '),
+    });
+  });
+
+  it.each([
+    [{ BEAT: 'b7' }, ''],
+    [{ BEAT: '00' }, 'init: HEARTBEAT_MISSING: was answered with 0x00\n'],
+    [{ BEAT: 'end' }, 'init: HEARTBEAT_MISSING: was not answered\n'],
+  ])('whose parent answers with something else: %j', (machine, out) => {
+    expect(step('heartbeat', '3', machine)).toEqual({ status: out === '' ? 0 : 1, out });
+  });
+
+  it.each([
+    [{ NSM: 'locks' }, ''],
+    [{ NSM: 'open' }, 'init: PCRS_NOT_LOCKED: register 31\n'],
+    [{ NSM: 'silent' }, 'init: NSM_MISSING: no answer: Input/output error\n'],
+  ])('whose security module does not lock: %j', (machine, out) => {
+    expect(step('nsm', '', machine)).toEqual({ status: out === '' ? 0 : 1, out });
+  });
+
+  it.each([
+    [{}, 'tpm-rng-0 nsm-hwrng', ''],
+    [{}, 'tpm-rng-0', 'the kernel has no generator nsm-hwrng'],
+    [{ RANDOM: 'constant' }, 'nsm-hwrng', 'the module gave one byte 256 times'],
+    [{ RANDOM: 'short' }, 'nsm-hwrng', 'the module gave no 256 random bytes'],
+    [{ CREDIT: 'no' }, 'nsm-hwrng', 'cannot be credited: Operation not permitted'],
+  ])('whose random numbers are none: %j, %s', (machine, available, detail) => {
+    const RNG = join(folder, 'rng_available');
+    writeFileSync(RNG, `${available}\n`);
+    expect(step('entropy', '', { NSM: 'locks', RANDOM: 'good', ...machine, RNG })).toEqual({
+      status: detail === '' ? 0 : 1,
+      out: detail === '' ? '' : `init: ENTROPY_MISSING: ${detail}\n`,
     });
   });
 
