@@ -87,7 +87,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<EmulatorM
   ];
   const heartbeat = await answerHeartbeat(guest);
   servers.push(heartbeat);
-  await waitFor(control, device, said);
+  try {
+    await waitFor(control, device, said);
+  } catch (error) {
+    // What still listens would keep this process, and whoever waits for it.
+    device.kill('SIGKILL');
+    for (const server of servers) await server.close();
+    throw error;
+  }
   const machine = `nitro-enclave,vsock=v,id=${moduleId},parent-id=${instanceId},accel=tcg`;
   const arguments_ = `-M ${machine} -cpu ${CPU} -smp 1 -m ${options.memoryMib}M -nographic -no-reboot`.split(
     ' ',
