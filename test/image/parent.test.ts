@@ -95,12 +95,14 @@ describe('settings of a parent', () => {
     const china = made({ config: arn('arn:aws-cn:kms:cn-north-1:111122223333:key/a') });
     expect(china['parent.env']).toContain('KMS_HOST=kms.cn-north-1.amazonaws.com.cn\n');
     const parameters = JSON.parse(files['stack-parameters.json']) as Record<string, unknown>[];
-    expect(parameters.slice(0, 3)).toEqual([
+    expect(parameters.slice(0, 4)).toEqual([
       { ParameterKey: 'Pcr0', ParameterValue: toHex(measured.pcr0) },
       { ParameterKey: 'Pcr1', ParameterValue: toHex(measured.pcr1) },
       { ParameterKey: 'Pcr2', ParameterValue: toHex(measured.pcr2) },
+      // Nobody signed this one.
+      { ParameterKey: 'Pcr8', ParameterValue: '' },
     ]);
-    expect(parameters.slice(3).every((one) => one['UsePreviousValue'] === true)).toBe(true);
+    expect(parameters.slice(4).every((one) => one['UsePreviousValue'] === true)).toBe(true);
   });
 
   it('refuses another image, another configuration, the keys of the example, and what is no key', () => {
@@ -178,9 +180,16 @@ function resolved(value: Json, parameters: Readonly<Record<string, string>>): un
   if (name !== undefined) return parameters[name];
   if (attribute !== undefined) return (attribute as readonly string[]).join('.');
   if (branch !== undefined)
-    return resolved((parameters['Pcr0'] === '' ? branch[2] : branch[1]) as Json, parameters);
+    return resolved(
+      (parameters[(branch[0] as string) === 'Signed' ? 'Pcr8' : 'Pcr0'] === ''
+        ? branch[2]
+        : branch[1]) as Json,
+      parameters,
+    );
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, resolved(item as Json, parameters)]),
+    Object.entries(value)
+      .map(([key, item]) => [key, resolved(item as Json, parameters)])
+      .filter(([, item]) => item !== undefined),
   );
 }
 
@@ -202,7 +211,8 @@ describe('the stack', () => {
   });
 
   const stack = load(readSource('images/nitro/parent/stack.yaml')) as Json;
-  const registers = { Pcr0: toHex(measured.pcr0), Pcr1: toHex(measured.pcr1), Pcr2: toHex(measured.pcr2) };
+  const { pcr0, pcr1, pcr2 } = measured;
+  const registers = { Pcr0: toHex(pcr0), Pcr1: toHex(pcr1), Pcr2: toHex(pcr2), Pcr8: '' };
   const statements = (parameters: Record<string, string>): readonly Statement[] =>
     resolved(
       stack['Resources']?.['Key']?.['Properties']?.['KeyPolicy']?.['Statement'] as Json,
@@ -212,7 +222,7 @@ describe('the stack', () => {
 
   it('has the parameters that the settings fill or keep', () => {
     const names = Object.keys(stack['Parameters'] as Json);
-    expect(names.sort()).toEqual(['Pcr0', 'Pcr1', 'Pcr2', ...STACK_KEPT].sort());
+    expect(names.sort()).toEqual(['Pcr0', 'Pcr1', 'Pcr2', 'Pcr8', ...STACK_KEPT].sort());
   });
 
   it('opens the key to the attested image alone', () => {
@@ -226,6 +236,18 @@ describe('the stack', () => {
       expect(allows(policy, action, {})).toBe(false);
     }
     expect(release[0]?.Principal).toEqual({ AWS: 'Role.Arn' });
+  });
+
+  it('asks for the signer too, once an image is signed', () => {
+    const Pcr8 = '88'.repeat(48);
+    const release = statements({ ...parameters, Pcr8 }).filter(
+      ({ Sid }) => Sid === 'ReleaseToAttestedEnclave',
+    );
+    const policy = parseKeyPolicy(utf8(JSON.stringify({ Version: '2012-10-17', Statement: release })));
+    const image = { 0: measured.pcr0, 1: measured.pcr1, 2: measured.pcr2 };
+    expect(allows(policy, 'kms:Decrypt', { ...image, 8: fromHex(Pcr8) })).toBe(true);
+    for (const signer of [{}, { 8: fromHex('00'.repeat(48)) }])
+      expect(allows(policy, 'kms:Decrypt', { ...image, ...signer })).toBe(false);
   });
 
   it('denies requests without a document, and lets no other statement use the key', () => {

@@ -102,11 +102,12 @@ export function parentFiles(hashing: Hashing, input: ParentInput, choices: Paren
   };
 }
 
-type Registers = Readonly<Record<'Pcr0' | 'Pcr1' | 'Pcr2', string>>;
+/** `Pcr8` is empty for an image that nobody signed. */
+type Registers = Readonly<Record<'Pcr0' | 'Pcr1' | 'Pcr2' | 'Pcr8', string>>;
 
 function checkedRegisters(hashing: Hashing, { image, measurements, config }: ParentInput): Registers {
   // An image of which the registers do not fix the layout is not what the key's policy should wait for.
-  const { pcr0, pcr1, pcr2 } = measureEif(hashing, image);
+  const { pcr0, pcr1, pcr2, pcr8 } = measureEif(hashing, image);
   const file = jsonObjectOf(measurements, 'measurements');
   const said = jsonObjectAt(file, 'Measurements');
   for (const [name, measured] of Object.entries({ PCR0: pcr0, PCR1: pcr1, PCR2: pcr2 })) {
@@ -121,7 +122,8 @@ function checkedRegisters(hashing: Hashing, { image, measurements, config }: Par
       'SERVICE_CONFIG_MISMATCH',
       'the measurements do not name this configuration as the one that the image was built with',
     );
-  return { Pcr0: toHex(pcr0), Pcr1: toHex(pcr1), Pcr2: toHex(pcr2) };
+  const signer = pcr8 === null ? '' : toHex(pcr8);
+  return { Pcr0: toHex(pcr0), Pcr1: toHex(pcr1), Pcr2: toHex(pcr2), Pcr8: signer };
 }
 
 function kmsArn(config: JsonObject): readonly string[] {
