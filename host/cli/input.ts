@@ -8,16 +8,20 @@ import { fromHex } from '../../src/base/hex.ts';
 import { fromBase64 } from '../../src/codec/base64.ts';
 import { isObject } from '../../src/codec/json-shape.ts';
 import { parseJson } from '../../src/codec/json.ts';
+import { parsePem } from '../../src/codec/pem.ts';
 import { parseReceiptFile, RECEIPT_TYPE, type ReceiptFile } from '../../src/log/index.ts';
 import { type Attestation, ATTESTATION_TYPE, parseAttestation } from '../../src/statement/attestation.ts';
 import type { Io } from './io.ts';
 
 const MAX_FILE = 16 * 1024 * 1024;
+const PEM = '-----BEGIN CERTIFICATE-----';
 
 export type Source =
   | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
   | { readonly kind: 'attestation'; readonly attestation: Attestation }
-  | { readonly kind: 'receipt'; readonly receipt: ReceiptFile };
+  | { readonly kind: 'receipt'; readonly receipt: ReceiptFile }
+  /** DER, in the order of the file. */
+  | { readonly kind: 'certificates'; readonly certificates: readonly Uint8Array[] };
 
 /** Reads a file of at most `max` bytes (16 MiB), or standard input for `-`. FILE_UNREADABLE names the path. */
 export async function readInput(path: string, io: Io, max: number = MAX_FILE): Promise<Uint8Array> {
@@ -69,7 +73,12 @@ export function readSource(bytes: Uint8Array): Source {
   const first = bytes.find((byte) => !isSpace(byte));
   if (first === undefined) return fail('INPUT_UNRECOGNISED', 'the input is empty');
   if (first === 0x7b) return readJsonFile(bytes);
+  // SEQUENCE with a length of more than one octet: no text, and no other evidence, begins so.
+  if (bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80) return { kind: 'certificates', certificates: [bytes] };
   if (first >= 0x80 || bytes.includes(0)) return { kind: 'evidence', bytes };
+  const text = new TextDecoder('latin1').decode(bytes);
+  if (text.includes(PEM))
+    return { kind: 'certificates', certificates: parsePem(text, 'CERTIFICATE', 'input') };
   return { kind: 'evidence', bytes: decodeText(bytes) };
 }
 

@@ -5,7 +5,14 @@ import { toHex } from '../../src/base/hex.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import { type Certificate, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { isSnpReport, parseSnpReport, readTcb, type SnpTcbs } from '../../src/evidence/snp/index.ts';
+import {
+  isSnpEndorsement,
+  isSnpReport,
+  parseSnpReport,
+  readSnpEndorsement,
+  readTcb,
+  type SnpTcbs,
+} from '../../src/evidence/snp/index.ts';
 import { decodeLeaf } from '../../src/log/leaf.ts';
 import type { Attestation } from '../../src/statement/attestation.ts';
 import { Identity } from '../../src/statement/identity.ts';
@@ -17,7 +24,7 @@ import { renderClaims } from './report.ts';
 
 export const INSPECT_HELP = `Usage: assay inspect FILE|- [--json]
 
-Shows what evidence, an attestation or a receipt says, without judging any of it.
+Shows what evidence, an attestation, a receipt or certificates say, without judging any of it.
 `;
 
 const OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
@@ -42,6 +49,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 function inspectSource(source: Source): JsonObject {
   if (source.kind === 'evidence') return inspectEvidence(source.bytes);
   if (source.kind === 'attestation') return inspectAttestation(source.attestation);
+  if (source.kind === 'certificates') return inspectCertificates(source.certificates);
   const { receipt, attestation, seal } = source.receipt;
   return {
     leaf: plain(decodeLeaf(receipt.leaf)),
@@ -82,6 +90,17 @@ function inspectEvidence(bytes: Uint8Array): JsonObject {
       ),
       describe(parseCertificate(certificate, { path: 'document.payload.certificate' })),
     ],
+  };
+}
+
+function inspectCertificates(certificates: readonly Uint8Array[]): JsonObject {
+  return {
+    certificates: certificates.map((der, i) => {
+      const path = `certificates[${i}]`;
+      const certificate = parseCertificate(der, { path });
+      const amd = isSnpEndorsement(certificate) ? plain(readSnpEndorsement(certificate, path)) : {};
+      return { ...describe(certificate), ...amd };
+    }),
   };
 }
 

@@ -123,6 +123,8 @@ async function judge(request: Request, io: Io): Promise<Outcome> {
   const found = readSource(await readInput(source, io));
   if (found.kind === 'receipt')
     return fail('USAGE', `assay verify: ${source} is a receipt: assay receipt verify judges it`);
+  if (found.kind === 'certificates')
+    return fail('USAGE', `assay verify: ${source} is no evidence: assay inspect shows certificates`);
   if (found.kind === 'evidence') {
     if (request.config !== null)
       fail('USAGE', 'assay verify: --collateral goes with an attestation, not with a bare document');

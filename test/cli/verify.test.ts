@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { toHex } from '../../src/base/hex.ts';
 import { toBase64 } from '../../src/codec/index.ts';
+import { formatPem } from '../../src/codec/pem.ts';
 import { formatReceiptFile } from '../../src/log/index.ts';
 import { formatAttestation } from '../../src/statement/index.ts';
 import { exitStatus } from '../../host/cli/errors.ts';
@@ -361,6 +362,19 @@ describe('people', () => {
 });
 
 describe('inspect', () => {
+  it('shows certificates, in DER and in PEM', async () => {
+    const raw = (await makePki()).certificates[0] as Uint8Array;
+    const shown = await assay(['inspect', '-', '--json'], { stdin: raw });
+    expect(JSON.parse(shown.out)).toMatchObject({ verified: false, certificates: [{ ca: true }] });
+    const chain = `a chain\n${formatPem('CERTIFICATE', raw)}${formatPem('CERTIFICATE', raw)}`;
+    const both = JSON.parse((await assay(['inspect', '-', '--json'], { stdin: chain })).out);
+    expect(both.certificates).toEqual([...JSON.parse(shown.out).certificates, ...both.certificates.slice(1)]);
+    expect(both.certificates).toHaveLength(2);
+    const judged = await assay(['verify', '-', '--authentic-only'], { stdin: raw });
+    expect([judged.status, judged.err]).toEqual([2, expect.stringContaining('USAGE: ')]);
+    expect((await assay(['inspect', '-'], { stdin: raw.subarray(0, 200) })).status).toBe(2);
+  });
+
   it('shows what a report of SEV-SNP firmware says, with the parts of its versions', async () => {
     const { status, out } = await assay(['inspect', '-', '--json'], { stdin: leastReport() });
     expect(status).toBe(0);

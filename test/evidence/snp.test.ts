@@ -1,9 +1,16 @@
 /** Reports of SEV-SNP firmware: the recorded ones say what others read in them; what no firmware writes is refused. */
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../src/base/hex.ts';
-import { isSnpReport, parseSnpReport, readTcb } from '../../src/evidence/snp/index.ts';
-import { CORPUS, corpusBytes, missing } from '../support/corpus.ts';
-import { leastReport, RECORDED_REPORTS, reports, signedBeside } from '../support/snp.ts';
+import {
+  isSnpEndorsement,
+  isSnpReport,
+  parseSnpReport,
+  readSnpEndorsement,
+  readTcb,
+} from '../../src/evidence/snp/index.ts';
+import { type Certificate, parseCertificate } from '../../src/codec/x509.ts';
+import { CORPUS, corpusBytes, manifest, missing } from '../support/corpus.ts';
+import { certificateBytes, leastReport, RECORDED_REPORTS, reports, signedBeside } from '../support/snp.ts';
 import { vectors } from '../support/vectors.ts';
 
 interface Malformed {
@@ -107,6 +114,74 @@ describe('recorded reports', () => {
 
   it('are all of them', () => {
     if (CORPUS !== null) expect(all).toHaveLength(RECORDED_REPORTS);
+  });
+});
+
+describe('recorded certificates of report keys', () => {
+  const certificates = manifest('snp').filter(
+    ({ kind, file }) => kind === 'endorsement-key-cert' && !file.startsWith('derived-'),
+  );
+
+  it.each(certificates)('$file: says of which key it is', ({ file, expected }) => {
+    const said = readSnpEndorsement(parseCertificate(certificateBytes(file)));
+    const { fields } = expected;
+    if (fields['product'] !== undefined) {
+      expect(said.productName).toBe(fields['product']);
+      expect(said.cspId).toBe(fields['csp_id']);
+    }
+    // The key is derived for the versions and the chip of the report beside it.
+    const beside = reports().find((one) => one.file.startsWith(`${file.split('/')[0]}/`));
+    if (beside === undefined) return;
+    const report = parseSnpReport(corpusBytes('snp', beside.file));
+    expect(said.kind).toBe(report.signer);
+    expect(said.tcb).toEqual(readTcb(report.tcbs.reported, said.product, { path: 'tcb', offset: 0 }));
+    if (report.product !== null) expect(said.product).toBe(report.product);
+    if (said.hwid !== null) expect(toHex(report.chipId)).toBe(toHex(said.hwid).padEnd(128, '0'));
+  });
+
+  it('are told from others', () => {
+    for (const { file } of certificates)
+      expect(isSnpEndorsement(parseCertificate(certificateBytes(file)))).toBe(true);
+    const roots = manifest('snp').filter(({ file }) => /^roots\/.*\.der$/.test(file));
+    for (const { file } of roots) {
+      const root = parseCertificate(corpusBytes('snp', file));
+      expect(isSnpEndorsement(root)).toBe(false);
+      expect(() => readSnpEndorsement(root)).toFailWith('SNP_ENDORSEMENT_INVALID');
+    }
+  });
+});
+
+interface Forged {
+  readonly name: string;
+  /** Of the extensions, by the part behind AMD's arc: DER in hexadecimal, null to leave it out. */
+  readonly extensions: Readonly<Record<string, string | null>>;
+  readonly subject?: string;
+  readonly code: 'SNP_ENDORSEMENT_INVALID';
+}
+
+describe('a certificate that AMD would not issue', () => {
+  const file = vectors<Forged>('snp-endorsement-malformed.json');
+  const genuine = (file as unknown as { genuine: Record<string, string> }).genuine;
+  const of = (extensions: Readonly<Record<string, string | null>>, commonName = 'SEV-VCEK'): Certificate =>
+    ({
+      subject: { commonName },
+      extensions: Object.entries({ ...genuine, ...extensions }).flatMap(([part, hex]) =>
+        hex === null ? [] : [{ oid: `1.3.6.1.4.1.3704.1.${part}`, critical: false, value: fromHex(hex) }],
+      ),
+    }) as unknown as Certificate;
+
+  it('would be read without the change', () => {
+    expect(readSnpEndorsement(of({}))).toMatchObject({
+      kind: 'vcek',
+      product: 'Milan',
+      tcb: { fmc: null, bootloader: 4, microcode: 219 },
+    });
+    const wrapped = `0440${'ab'.repeat(64)}`;
+    expect(readSnpEndorsement(of({ 4: wrapped })).hwid).toHaveLength(64);
+  });
+
+  it.each(file.cases)('is refused: $name', ({ extensions, subject, code }) => {
+    expect(() => readSnpEndorsement(of(extensions, subject))).toFailWith(code);
   });
 });
 

@@ -4,10 +4,13 @@
  */
 import { describe, expect, it } from 'vitest';
 import { AssayError } from '../../src/base/errors.ts';
-import { parseSnpReport, type SnpReport } from '../../src/evidence/snp/index.ts';
-import { corpusBytes } from '../support/corpus.ts';
+import { parseCertificate } from '../../src/codec/x509.ts';
+import { parseSnpReport, readSnpEndorsement, type SnpReport } from '../../src/evidence/snp/index.ts';
+import { corpusBytes, manifest, missing } from '../support/corpus.ts';
 import { MUTATIONS, mutations, SEED } from '../support/mutate.ts';
-import { leastReport, reports, signedBeside } from '../support/snp.ts';
+import { certificateBytes, leastReport, reports, signedBeside } from '../support/snp.ts';
+
+const RECORDED_CERTIFICATES = 20;
 
 type Judge = (report: SnpReport) => boolean;
 
@@ -43,6 +46,24 @@ describe('mutated reports', () => {
       }
     }
     console.log(`refused ${refused}, signature no longer holds ${unsigned}, unchanged ${same}`);
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it(`${MUTATIONS} mutations of certificates of their keys, seed ${SEED}: typed errors alone`, () => {
+    const originals = manifest('snp')
+      .filter(({ kind }) => kind === 'endorsement-key-cert')
+      .map(({ file }) => certificateBytes(file));
+    if (originals.length === 0) return void missing('snp', RECORDED_CERTIFICATES);
+    let refused = 0;
+    for (const { bytes, how } of mutations(originals, { count: MUTATIONS, seed: SEED })) {
+      try {
+        readSnpEndorsement(parseCertificate(bytes));
+      } catch (error) {
+        if (!(error instanceof AssayError)) throw new Error(`${how}, seed ${SEED}`, { cause: error });
+        expect(error.code, how).not.toBe('INTERNAL');
+        refused++;
+      }
+    }
     expect(refused).toBeGreaterThan(0);
   });
 });

@@ -1,13 +1,21 @@
 /** SEV-SNP reports for tests: the recorded ones, and the least that a firmware could write. */
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import type { SnpReport } from '../../src/evidence/snp/index.ts';
-import { corpusBytes, type CorpusEntry, manifest } from './corpus.ts';
+import { parsePem } from '../../src/codec/pem.ts';
+import { corpusBytes, corpusText, type CorpusEntry, manifest } from './corpus.ts';
 
 /** How many reports the corpus has. */
 export const RECORDED_REPORTS = 20;
 
 export const reports = (): readonly CorpusEntry[] =>
   manifest('snp').filter(({ file }) => file.endsWith('/report.bin'));
+
+/** DER of a recorded certificate, which may be PEM. */
+export function certificateBytes(file: string): Uint8Array {
+  return file.endsWith('.pem')
+    ? (parsePem(corpusText('snp', file), 'CERTIFICATE')[0] as Uint8Array)
+    : corpusBytes('snp', file);
+}
 
 /** Version 5, of a Turin, with nothing set that need not be. */
 export function leastReport(): Uint8Array {

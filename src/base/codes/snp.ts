@@ -11,6 +11,11 @@ export const SNP_CODES = {
       'A field of an attestation report holds what AMD 56860 does not allow, or a reserved part is not zero',
     remedy: 'Give the report as the firmware returned it; the error names the field',
   },
+  SNP_ENDORSEMENT_INVALID: {
+    kind: 'malformed',
+    meaning: 'A certificate of a report key lacks what AMD writes into it, or contradicts itself',
+    remedy: 'Give the VCEK or VLEK certificate as the key service of AMD or the cloud returned it',
+  },
   SNP_UNSIGNED: {
     kind: 'unauthentic',
     meaning: 'The report says of itself that nobody has signed it',

@@ -1,4 +1,5 @@
 /** snp/: attestation reports of AMD SEV-SNP firmware, read and not judged. */
+export { isSnpEndorsement, readSnpEndorsement, type SnpEndorsement } from './endorsement.ts';
 export { type GuestPolicy, type PlatformInfo, readGuestPolicy, readPlatformInfo } from './flags.ts';
 export { productOf, type SnpProduct } from './product.ts';
 export {
