@@ -3,16 +3,20 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, listen, type UnixAddress } from '../../native/index.ts';
+import { connect, listen, transportError, type UnixAddress } from '../../native/index.ts';
 import { echo, streamCases } from './cases/streams.ts';
 import { tlsCases } from './cases/tls.ts';
 import { workerCases } from './cases/workers.ts';
 import {
   closed,
+  closePair,
   demandAddon,
+  nextError,
   openDescriptors,
+  openPair,
   removeSockets,
   settledDescriptors,
+  sleep,
   socketPath,
   unixNetwork,
   type Via,
@@ -36,6 +40,18 @@ describe.each<Via>(['node', 'addon'])('Unix sockets via %s', (via) => {
 
   for (const make of [streamCases, tlsCases, workerCases])
     for (const { name, run } of make(network)) it(name, run);
+
+  it('is reset when its peer closes on bytes that it has not read', async () => {
+    const pair = await openPair(network);
+    // More than the peer takes without a reader.
+    pair.client.write(Buffer.alloc(4 << 20));
+    await sleep(50);
+    const error = nextError(pair.client);
+    pair.client.resume();
+    pair.server.destroy();
+    expect(transportError(await error).code).toBe('CONNECTION_LOST');
+    await closePair(pair);
+  });
 
   it('refuses to connect to a file that is no socket', async () => {
     const file = socketPath();
