@@ -36,13 +36,16 @@ export const read = async (stream: Readable): Promise<string> => {
 
 /** What a writer is told whose peer has gone: at the first write or, where the news travels, at a later one. */
 async function errorOfWriter(stream: Duplex): Promise<string> {
-  let error: Error | null = null;
-  stream.once('error', (cause: Error) => (error = cause));
-  for (let i = 0; i < 1_000 && error === null; i++) {
-    stream.write('more');
+  stream.on('error', () => undefined);
+  for (let i = 0; i < 1_000; i++) {
+    const error: unknown = await write(stream, Buffer.from('more')).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    if (error !== null) return transportError(error).code;
     await sleep(5);
   }
-  return error === null ? 'no error' : transportError(error).code;
+  return 'no error';
 }
 
 /** Runs `body` and checks that it left no descriptor open. */
