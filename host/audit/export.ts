@@ -96,7 +96,11 @@ async function fill(
     return bytes === null ? null : { ...openCheckpoint(decodeNote(bytes)), bytes };
   };
   // Whoever holds the receipt of a decision just made would convict a bundle that ends before it.
-  await patiently(async () => ((await published())?.size ?? 0) >= staged);
+  await patiently(async () => {
+    const done = (await published())?.size ?? 0;
+    if (done < staged) onProgress(done, staged);
+    return done >= staged;
+  });
   const { bytes, origin, size } =
     (await published()) ??
     fail('AUDIT_BUNDLE_INVALID', `${store}: no ${CHECKPOINT_PATH}; is this a store's folder?`);

@@ -103,7 +103,7 @@ async function exportTo(args: readonly string[], io: Io): Promise<number> {
   const { origin, size, epochs, seals, unpublished } = exported;
   if (unpublished > 0)
     io.err(
-      `${unpublished} leaves are durable and not published, so they are not in ${target}; start the service, and export again\n`,
+      `not in ${target}, because nobody has published them: the last ${unpublished} of ${size + unpublished} leaves; start the service, and export again\n`,
     );
   io.out(
     line.flag('json')

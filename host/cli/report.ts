@@ -1,5 +1,6 @@
 /** A verdict for people: the word first, then what was found, then every check that did not pass. */
 import { styleText } from 'node:util';
+import { isObject } from '../../src/codec/json-shape.ts';
 import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
 import type { Check, Verdict, VerdictWord } from '../../verifier/index.ts';
 import { printable } from './errors.ts';
@@ -56,7 +57,9 @@ export function renderClaims(claims: JsonObject): string[] {
 
 function claimLines(name: string, value: JsonValue | undefined): string[] {
   if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return [];
-  if (typeof value === 'object' && !Array.isArray(value))
+  if (Array.isArray(value) && value.every(isObject))
+    return value.flatMap((item, i) => claimLines(`${name}[${i}]`, item));
+  if (isObject(value))
     return Object.entries(value).flatMap(([key, inner]) =>
       typeof inner === 'string' && /^0+$/.test(inner) && inner.length > 8
         ? []

@@ -4,7 +4,7 @@
  *     relay --listen HOST:PORT|unix:PATH|vsock:CID:PORT --to unix:PATH|vsock:CID:PORT|tcp://HOST:PORT
  *
  * When it listens it prints one JSON line: {"ready":"relay","address":"127.0.0.1:40123","port":40123,"to":"…"}.
- * SIGTERM and SIGINT end it with status 0. A bad command line is `CODE: message` on stderr and status 2.
+ * SIGTERM and SIGINT end it with status 0, and so does the end of its input if that is a pipe. A bad command line is `CODE: message` on stderr and status 2.
  */
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';

@@ -1,7 +1,8 @@
 /**
  * The store as a process: `node dist/host/store/main.js --dir DIR --listen unix:PATH|vsock:CID:PORT`.
  *
- * Prints one JSON line when it listens. A disk that is full or failing does not end it: it listens, refuses, and
+ * Prints one JSON line when it listens. SIGTERM and SIGINT end it, and the end of its input if that is a pipe, so that
+ * it goes with whoever started it. A disk that is full or failing does not end it: it listens, refuses, and
  * recovers. A damaged folder does end it, because serving less than was acknowledged would hide the damage.
  */
 import { randomBytes } from 'node:crypto';

@@ -1,5 +1,5 @@
 /** The walls around the evaluator, tried from inside: who it is, what it can write, start, reach and find. */
-import { deepStrictEqual, ok, rejects, strictEqual, throws } from 'node:assert/strict';
+import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from 'node:assert/strict';
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -122,6 +122,13 @@ export const confinementCases: readonly Case[] = [
         throws(() => readFileSync(path), path);
       const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
       deepStrictEqual(processes, [String(process.pid)]);
+    },
+  },
+  {
+    name: 'runs on a kernel that has its mitigations on',
+    async run() {
+      for (const name of ['spectre_v1', 'spectre_v2'])
+        match(readFileSync(`/sys/devices/system/cpu/vulnerabilities/${name}`, 'utf8'), /^Mitigation: /);
     },
   },
   {

@@ -117,6 +117,13 @@ describe('the kernel configuration', () => {
     requireConfig(fragment, `${fragment}# CONFIG_MODULES is not set\nCONFIG_PCI_QUIRKS=y\n`);
   });
 
+  it('has what keeps an intruder small, which tinyconfig leaves out', () => {
+    for (const name of ['CPU_MITIGATIONS', 'SECCOMP_FILTER', 'STRICT_KERNEL_RWX', 'STACKPROTECTOR_STRONG'])
+      expect(fragment).toContain(`\nCONFIG_${name}=y\n`);
+    for (const name of ['PAGE_TABLE_ISOLATION', 'RETPOLINE', 'RETHUNK', 'SRSO', 'SPECTRE_BHI', 'RFDS'])
+      expect(fragment).toContain(`\nCONFIG_MITIGATION_${name}=y\n`);
+  });
+
   it('has no modules, no disk and no network card', () => {
     expect(fragment).not.toMatch(/^CONFIG_(?:MODULES|BLOCK|NETDEVICES|PCI|USB_SUPPORT|DEVMEM|KEXEC\w*)=y$/m);
   });

@@ -161,6 +161,14 @@ describe('settings of a parent', () => {
       ['--no'],
     ])
       expect(run(...all, ...wrong), wrong.join(' ')).toMatchObject({ status: 2 });
+    // What the enclave would refuse, and no setting depends on.
+    const odd = utf8(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(config)), surprise: 1 }));
+    const facts = said({ ConfigDigest: toHex(nodeCrypto.sha256(odd)) });
+    const strange = ['--measurements', file('odd-m.json', facts), '--config', file('odd.json', odd)];
+    expect(run(...given, ...strange, '-o', join(folder, 'odd'))).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^CONFIG_INVALID: config\.json: surprise: /),
+    });
     expect(run(...given)).toMatchObject({ status: 2, stderr: expect.stringMatching(/^USAGE: /) });
   });
 });

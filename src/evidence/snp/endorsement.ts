@@ -1,6 +1,5 @@
 /**
- * What AMD's certificates say of the key that signs reports (AMD 57230, VCEK and KDS interface specification; 60105
- * for VLEK): for which processor and which versions it was derived, and of which chip or which provider it is.
+ * What AMD's certificates say of the key that signs reports (AMD 57230, VCEK certificate and KDS interface): for which processor and which versions it was derived, and of which chip or which provider it is.
  */
 import { equalBytes } from '../../base/bytes.ts';
 import { ParseError } from '../../base/errors.ts';

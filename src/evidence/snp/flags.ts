@@ -2,7 +2,7 @@
 import { ParseError } from '../../base/errors.ts';
 import type { Place } from './place.ts';
 
-/** AMD 56860 section 4.3. */
+/** AMD 56860, guest policy. */
 export interface GuestPolicy {
   /** The least ABI of the firmware that may run the guest. */
   readonly abiMajor: number;
@@ -18,7 +18,7 @@ export interface GuestPolicy {
   readonly pageSwapDisabled: boolean;
 }
 
-/** AMD 56860 table 24. */
+/** AMD 56860, PLATFORM_INFO of ATTESTATION_REPORT. */
 export interface PlatformInfo {
   readonly smtEnabled: boolean;
   readonly tsmeEnabled: boolean;

@@ -1,4 +1,4 @@
-/** Which processor a report comes from: AMD 56860 table 3, and the names that AMD's key service uses. */
+/** Which processor a report comes from, by its CPUID, under the names that AMD's key service uses. */
 import { ParseError } from '../../base/errors.ts';
 import type { Place } from './place.ts';
 

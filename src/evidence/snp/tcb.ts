@@ -1,5 +1,5 @@
 /**
- * TCB_VERSION (AMD 56860 section 2.2): security version numbers of the parts of a platform, which parts, depends on
+ * TCB_VERSION (AMD 56860): security version numbers of the parts of a platform, which parts, depends on
  * the processor. They are compared part by part; as one number they have no order.
  */
 import { ParseError } from '../../base/errors.ts';
