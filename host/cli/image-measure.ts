@@ -1,4 +1,7 @@
-/** `assay image measure`: what an image measures to, as JSON of nitro-cli's shape or as a policy that demands it. */
+/**
+ * `assay image measure`: what an image measures to, as JSON of nitro-cli's shape or as a policy that demands it; of
+ * firmware for SEV-SNP, what a launch measures to.
+ */
 import { measureEif } from '../../images/eif-measure.ts';
 import { configDigest, formatMeasurements } from '../../images/measurements.ts';
 import { isProgram, measureProgram, PROGRAM_CONFIG, readProgram } from '../../images/program.ts';
@@ -8,18 +11,26 @@ import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { type ImageMeasurements, type ImageWarning, parseEif } from '../../src/image/index.ts';
 import { keyCondition, terraformCondition } from '../image/index.ts';
+import { measureSnp, SNP_OPTIONS } from './image-measure-snp.ts';
 import { readFile, readInput } from './input.ts';
 import type { Io } from './io.ts';
 import type { CommandLine, Options } from './options.ts';
 import { addConfiguration, readMeasurements, type TrustFacts } from './trust-make.ts';
 import { TRUST_OPTIONS, trustFromFacts } from './trust-options.ts';
 
-export const MEASURE_OPTIONS: Options = {
+/** Of an EIF or a program image. */
+const EIF_OPTIONS: Options = {
   ...TRUST_OPTIONS,
-  json: { type: 'boolean' },
   canonical: { type: 'boolean' },
   as: { type: 'string' },
   node: { type: 'string' },
+};
+
+export const MEASURE_OPTIONS: Options = {
+  ...EIF_OPTIONS,
+  ...SNP_OPTIONS,
+  json: { type: 'boolean' },
+  platform: { type: 'string' },
 };
 
 interface Measured {
@@ -40,11 +51,22 @@ export async function readImageFile(path: string, io: Io): Promise<Uint8Array> {
 }
 
 export async function measure(line: CommandLine, io: Io): Promise<number> {
+  const platform = line.text('platform') ?? 'nitro';
+  if (platform === 'snp') {
+    refuseOptions(line, EIF_OPTIONS, '--platform nitro');
+    return measureSnp(line, io);
+  }
+  if (platform !== 'nitro') fail('USAGE', `assay image measure: --platform ${platform}: is not nitro or snp`);
+  refuseOptions(line, SNP_OPTIONS, '--platform snp');
+  return measureImageFile(line, io);
+}
+
+async function measureImageFile(line: CommandLine, io: Io): Promise<number> {
   const path = line.positionals[0] as string;
   const format = line.text('as') ?? 'measurements';
   if (!['measurements', 'trust', 'kms-policy', 'terraform'].includes(format))
     fail('USAGE', `assay image measure: --as ${format}: is not trust, kms-policy or terraform`);
-  if (format !== 'trust') refuseTrustOptions(line);
+  if (format !== 'trust') refuseOptions(line, TRUST_OPTIONS, '--as trust');
   const measured = measureFile(await readImageFile(path, io), line);
   const { registers, warnings, facts } = measured;
   for (const { code, message } of warnings) io.err(`assay: warning: ${code}: ${message}\n`);
@@ -61,10 +83,10 @@ export async function measure(line: CommandLine, io: Io): Promise<number> {
 }
 
 /** They would be taken and mean nothing. */
-function refuseTrustOptions(line: CommandLine): void {
-  for (const option of Object.keys(TRUST_OPTIONS))
+function refuseOptions(line: CommandLine, options: Options, where: string): void {
+  for (const option of Object.keys(options))
     if (line.flag(option) || line.text(option) !== undefined)
-      fail('USAGE', `assay image measure: --${option} goes with --as trust`);
+      fail('USAGE', `assay image measure: --${option} goes with ${where}`);
 }
 
 function measureFile(file: Uint8Array, line: CommandLine): Measured {

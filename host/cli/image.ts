@@ -15,6 +15,13 @@ export const IMAGE_HELP = `  measure FILE [--canonical]
     --as kms-policy      prints the condition of an AWS KMS key policy
     --as terraform       prints the same for Terraform
     --node FILE          the Node binary of a program image (the one that runs this)
+  measure FIRMWARE --platform snp --vcpus N
+                         the launch measurement of a guest under SEV-SNP with this OVMF image
+    --vmm qemu           the VMM: qemu, ec2 or gce
+    --vcpu-type NAME     QEMU's processor: EPYC-v4, EPYC-Milan, EPYC-Genoa and so on, or its signature as 0x800f12
+    --guest-features HEX the features of every vCPU (0x1)
+    --kernel FILE --initrd FILE --append TEXT
+                         what QEMU boots with kernel-hashes=on
   explain A B            which input moved which register
   sign FILE --key PEM --certificate PEM -o OUT [--force]
                          signs an EIF; the key is on P-256, P-384 or P-521

@@ -1,4 +1,4 @@
-/** Codes of enclave images: EIF, archives, measurements, and what a build refuses. */
+/** Codes of enclave images: EIF, archives, firmware, measurements, and what a build refuses. */
 export const IMAGE_CODES = {
   EIF_HEADER_INVALID: {
     kind: 'malformed',
@@ -71,6 +71,25 @@ export const IMAGE_CODES = {
     kind: 'malformed',
     meaning: 'A path in the archive is absolute, empty, climbs out, or is not what it will be on disk',
     remedy: 'Use relative paths of plain names; do not unpack this archive',
+  },
+  OVMF_INVALID: {
+    kind: 'malformed',
+    meaning:
+      'The firmware is no OVMF image that every VMM reads alike, or has no list of sections for SEV-SNP: a guest would not start on it, or would be measured otherwise',
+    remedy:
+      'Give the file that the VMM starts (OVMF.fd or OVMF.amdsev.fd of edk2, whole), built with SEV-SNP',
+  },
+  OVMF_NO_KERNEL_HASHES: {
+    kind: 'unacceptable',
+    meaning:
+      'The firmware has no page for the hashes of a kernel, so that another kernel would measure the same',
+    remedy: 'Use the firmware of OvmfPkg/AmdSev, or leave --kernel out and bind the disk in another way',
+  },
+  SNP_LAUNCH_INVALID: {
+    kind: 'malformed',
+    meaning: 'No VMM starts a guest under SEV-SNP with these parameters',
+    remedy:
+      'Correct the number of vCPUs, the processor, the guest features, the command line or the ID block',
   },
   PROGRAM_INVALID: {
     kind: 'malformed',
