@@ -61,6 +61,11 @@ export const COMMANDS: readonly Command[] = [
     run: async (args, io) => (await import('./image.ts')).run(args, io),
   },
   {
+    name: 'collateral',
+    summary: 'fetches from Intel and AMD what evidence is judged with, as one bundle',
+    run: async (args, io) => (await import('./collateral.ts')).run(args, io),
+  },
+  {
     name: 'simulate',
     summary: 'writes evidence of simulated hardware, to test verifiers with',
     run: async (args, io) => (await import('./simulate.ts')).run(args, io),

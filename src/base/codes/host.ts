@@ -1,4 +1,4 @@
-/** Codes of the host: command line, client, relay, tool gate. */
+/** Codes of the host: command line, client, relay, tool gate, fetching of collateral. */
 export const HOST_CODES = {
   USAGE: {
     kind: 'malformed',
@@ -64,5 +64,35 @@ export const HOST_CODES = {
     kind: 'refused',
     meaning: 'A file that decides what is trusted, or a signed image, would be overwritten',
     remedy: 'Name another file, or add --force',
+  },
+  COLLATERAL_UNREACHABLE: {
+    kind: 'undetermined',
+    meaning: 'A service that hands out collateral does not answer, fails, or breaks off',
+    remedy: 'Try again later, or name another service with --pcs or --kds',
+  },
+  COLLATERAL_RATE_LIMITED: {
+    kind: 'undetermined',
+    meaning: 'A service that hands out collateral asks to be left alone for longer than can be waited for',
+    remedy: 'Try again after the time that the message names; what was fetched before is in the cache',
+  },
+  COLLATERAL_NOT_SERVED: {
+    kind: 'undetermined',
+    meaning: 'A service answers that it does not have, or does not give out, what was asked for',
+    remedy: 'Check the platform that the message names, or ask the vendor itself instead of a cache of its',
+  },
+  COLLATERAL_ANSWER_INVALID: {
+    kind: 'undetermined',
+    meaning: 'An answer of a service is not the collateral that was asked for, or breaks the rules of asking',
+    remedy: 'Check the address; if it is the right one, something between here and there changes the answers',
+  },
+  COLLATERAL_ROLLED_BACK: {
+    kind: 'undetermined',
+    meaning: 'Collateral is older than what was seen here before, so something newer is held back',
+    remedy: 'Ask the vendor itself: a cache between may lag behind, and an attacker may want it to',
+  },
+  COLLATERAL_MEMORY_INVALID: {
+    kind: 'malformed',
+    meaning: 'The file that remembers the newest collateral ever seen is not what was written there',
+    remedy: 'Restore the file; deleting it gives up the protection against older collateral, once',
   },
 } as const;
