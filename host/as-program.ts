@@ -1,6 +1,7 @@
 /** What our programs do alike: read files they are given, go with their parent, say their error. */
 import { fstatSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { catalogued } from '../src/base/codes/index.ts';
 import { AssayError } from '../src/base/errors.ts';
 
 /** Throws USAGE naming the file. */
@@ -37,6 +38,6 @@ export async function asProgram(main: () => Promise<void>): Promise<void> {
     const problem = flags ? new AssayError('USAGE', (error as Error).message) : error;
     if (!(problem instanceof AssayError)) throw problem;
     process.stderr.write(`${problem.code}: ${problem.message}\n`);
-    process.exitCode = problem.kind === 'malformed' ? 2 : 1;
+    process.exitCode = catalogued(problem).kind === 'malformed' ? 2 : 1;
   }
 }

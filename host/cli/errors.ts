@@ -1,5 +1,6 @@
 /** How commands end: one line for an error, and the exit status of design section 3, rule 2. */
-import { AssayError, type CodeKind } from '../../src/base/errors.ts';
+import { catalogued, type CodeKind } from '../../src/base/codes/index.ts';
+import { AssayError } from '../../src/base/errors.ts';
 import type { Verdict } from '../../verifier/index.ts';
 import type { Io } from './io.ts';
 
@@ -18,9 +19,9 @@ const BY_KIND: Readonly<Record<CodeKind, number>> = {
 export function reportError(error: unknown, io: Io): number {
   const known =
     error instanceof AssayError ? error : new AssayError('INTERNAL', String(error), { cause: error });
-  io.err(`assay: ${known.code}: ${printable(known.message)}; ${known.remedy}\n`);
+  io.err(`assay: ${known.code}: ${printable(known.message)}; ${catalogued(known).remedy}\n`);
   if (process.env['ASSAY_DEBUG'] === '1' && error instanceof Error) io.err(`${error.stack}\n`);
-  return BY_KIND[known.kind];
+  return BY_KIND[catalogued(known).kind];
 }
 
 /** `failure`: what decided the verdict; its kind tells bad bytes (2) from bad evidence (1). */
@@ -28,7 +29,7 @@ export function exitStatus(verdict: Verdict, failure: AssayError | null, authent
   if (verdict.verdict === 'trusted') return 0;
   if (verdict.verdict === 'authentic') return authenticOnly ? 0 : EXIT.authentic;
   if (verdict.verdict === 'undetermined') return EXIT.undetermined;
-  return failure === null ? EXIT.rejected : BY_KIND[failure.kind];
+  return failure === null ? EXIT.rejected : BY_KIND[catalogued(failure).kind];
 }
 
 /** Text from outside for a terminal: everything but printable ASCII is spelled out, so that nothing moves the cursor. */

@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { type Listener, listen as listenNative } from '../../native/transport.ts';
 import { transportError } from '../../native/transport-error.ts';
+import { catalogued } from '../../src/base/codes/index.ts';
 import { AssayError, codeOf, fail } from '../../src/base/errors.ts';
 import { onAbandoned, say } from '../as-program.ts';
 import { type Address, formatAddress, parseAddress } from '../client/address.ts';
@@ -92,5 +93,5 @@ try {
 } catch (error) {
   const known = error instanceof AssayError ? error : new AssayError('INTERNAL', String(error));
   process.stderr.write(`${codeOf(known)}: ${known.message}\n`);
-  process.exitCode = known.kind === 'malformed' ? EXIT_USAGE : EXIT_REFUSED;
+  process.exitCode = catalogued(known).kind === 'malformed' ? EXIT_USAGE : EXIT_REFUSED;
 }

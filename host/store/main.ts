@@ -11,6 +11,7 @@ import { createServer, type Server } from 'node:net';
 import { parseArgs } from 'node:util';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { type Listener, listen } from '../../native/transport.ts';
+import { catalogued } from '../../src/base/codes/index.ts';
 import { AssayError, codeOf, fail } from '../../src/base/errors.ts';
 import { onAbandoned, say } from '../as-program.ts';
 import { formatAddress, parseAddress } from '../client/address.ts';
@@ -111,6 +112,6 @@ async function main(argv: readonly string[]): Promise<void> {
 main(process.argv.slice(2)).catch((error: unknown) => {
   const known =
     error instanceof AssayError ? error : new AssayError('INTERNAL', String(error), { cause: error });
-  process.stderr.write(`store: ${known.code}: ${known.message}\n${known.remedy}\n`);
-  process.exitCode = known.kind === 'malformed' ? 2 : 1;
+  process.stderr.write(`store: ${known.code}: ${known.message}\n${catalogued(known).remedy}\n`);
+  process.exitCode = catalogued(known).kind === 'malformed' ? 2 : 1;
 });

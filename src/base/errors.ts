@@ -1,10 +1,11 @@
 /**
  * Typed errors. A caller tells failures apart by `code`, never by message: codes are stable and catalogued in
- * `codes/`. Messages never hold keys, plaintext or other secrets.
+ * `codes/`, with what each means and what to do about it; the catalogue is not needed to judge. Messages never hold keys, plaintext or other secrets.
  */
-import { CODES, type Code, type CodeEntry, type CodeKind } from './codes/index.ts';
+import type { Code } from './codes/index.ts';
+import { UNDETERMINED } from './undetermined.ts';
 
-export { CODES, type Code, type CodeEntry, type CodeKind };
+export type { Code };
 
 /** Any failure that Assay itself found. */
 export class AssayError extends Error {
@@ -16,12 +17,9 @@ export class AssayError extends Error {
     this.code = code;
   }
 
-  get kind(): CodeKind {
-    return CODES[this.code].kind;
-  }
-
-  get remedy(): string {
-    return CODES[this.code].remedy;
+  /** Whether something needed is missing, rather than something wrong: no verdict but `undetermined` follows. */
+  get undetermined(): boolean {
+    return UNDETERMINED.has(this.code);
   }
 }
 

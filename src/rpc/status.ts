@@ -2,7 +2,8 @@
  * Errors on the wire: a google.rpc.Status whose message is `CODE: text`. Only errors that Assay itself raised
  * carry text; anything else is a defect and says nothing about itself.
  */
-import { AssayError, CODES, type Code, type CodeKind } from '../base/errors.ts';
+import { CODES, type CodeKind } from '../base/codes/index.ts';
+import { AssayError, type Code } from '../base/errors.ts';
 import type { TtrpcStatus } from './messages.ts';
 
 /** google.rpc.Code, for clients that know no Assay codes. */

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CODES, type Code } from '../../src/base/errors.ts';
+import { CODES, type Code } from '../../src/base/codes/index.ts';
+import { UNDETERMINED } from '../../src/base/undetermined.ts';
 import { readSource, ROOT, sources } from '../support/tree.ts';
 import { errorsPage } from '../support/errors-page.ts';
 
@@ -43,6 +44,11 @@ describe('error catalogue', () => {
     );
     expect(declared.length).toBe(new Set(declared).size);
     expect(new Set(declared)).toEqual(new Set(codes));
+  });
+
+  it('keeps the codes that a verdict tells apart in step', () => {
+    const undetermined = codes.filter((code) => CODES[code].kind === 'undetermined');
+    expect([...UNDETERMINED].sort()).toEqual(undetermined.sort());
   });
 
   it('says what each means and what to do', () => {

@@ -1,6 +1,7 @@
 /** Errors on the wire: codes survive, and nothing else of the server's inside does. */
 import { describe, expect, it } from 'vitest';
-import { AssayError, CODES, type Code, ParseError } from '../../src/base/errors.ts';
+import { CODES } from '../../src/base/codes/index.ts';
+import { AssayError, type Code, ParseError } from '../../src/base/errors.ts';
 import { messageCodec } from '../../src/rpc/messages.ts';
 import { errorOf, statusOf } from '../../src/rpc/status.ts';
 

@@ -1,7 +1,7 @@
 /** docs/errors.md, made from the catalogue: `make docs` writes it, a test compares it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CODES, type Code } from '../../src/base/errors.ts';
+import { CODES, type Code } from '../../src/base/codes/index.ts';
 import { ROOT } from './tree.ts';
 
 const EXIT = { malformed: 2, unauthentic: 1, unacceptable: 1, undetermined: 4, refused: 1 } as const;

@@ -11,11 +11,13 @@
  * - `refused`       a service or an enclave declines to act                            exit 1
  */
 import { CODEC_CODES } from './codec.ts';
+import { COLLATERAL_CODES } from './collateral.ts';
 import { ENCLAVE_CODES } from './enclave.ts';
 import { GUEST_CODES } from './guest.ts';
 import { HARDWARE_CODES } from './hardware.ts';
 import { HOST_CODES } from './host.ts';
 import { IMAGE_CODES } from './image.ts';
+import { INTEL_CODES } from './intel.ts';
 import { LEDGER_CODES } from './ledger.ts';
 import { LOG_CODES } from './log.ts';
 import { NATIVE_CODES } from './native.ts';
@@ -41,6 +43,8 @@ export type Code =
   | keyof typeof GUEST_CODES
   | keyof typeof NITRO_CODES
   | keyof typeof SNP_CODES
+  | keyof typeof INTEL_CODES
+  | keyof typeof COLLATERAL_CODES
   | keyof typeof TRUST_CODES
   | keyof typeof LOG_CODES
   | keyof typeof POLICY_CODES
@@ -58,6 +62,8 @@ export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...GUEST_CODES,
   ...NITRO_CODES,
   ...SNP_CODES,
+  ...INTEL_CODES,
+  ...COLLATERAL_CODES,
   ...TRUST_CODES,
   ...LOG_CODES,
   ...POLICY_CODES,
@@ -70,3 +76,8 @@ export const CODES: Readonly<Record<Code, CodeEntry>> = {
   ...HARDWARE_CODES,
   ...HOST_CODES,
 };
+
+/** What the catalogue says of an error. */
+export function catalogued({ code }: { readonly code: Code }): CodeEntry {
+  return CODES[code];
+}
