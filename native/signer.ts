@@ -3,7 +3,7 @@
  * OpenSSL keeps its secret part in memory that is locked, guarded and wiped when freed.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { fail, type SignatureAlgorithm, type Signer } from '../src/base/index.ts';
+import { fail, type Signer, type SigningAlgorithm } from '../src/base/index.ts';
 import { hkdf } from './secrets.ts';
 
 /** PrivateKeyInfo of RFC 8410 section 7, up to the 32 bytes of the seed. */
@@ -11,7 +11,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const SEED_BYTES = 32;
 
 /** A fresh key pair from OpenSSL's generator, which the operating system seeds. */
-export function generateSigner(algorithm: SignatureAlgorithm): Signer {
+export function generateSigner(algorithm: SigningAlgorithm): Signer {
   if (algorithm === 'Ed25519') return signerOf(algorithm, generateKeyPairSync('ed25519').privateKey);
   const namedCurve = algorithm === 'ES384' ? 'P-384' : 'P-256';
   return signerOf(algorithm, generateKeyPairSync('ec', { namedCurve }).privateKey);
@@ -44,7 +44,7 @@ export function deriveSigner(secret: Uint8Array, info: Uint8Array): Signer {
   }
 }
 
-function signerOf(algorithm: SignatureAlgorithm, key: KeyObject): Signer {
+function signerOf(algorithm: SigningAlgorithm, key: KeyObject): Signer {
   const spki = Uint8Array.from(createPublicKey(key).export({ format: 'der', type: 'spki' }));
   const how = algorithm === 'Ed25519' ? key : ({ key, dsaEncoding: 'ieee-p1363' } as const);
   const digest = algorithm === 'Ed25519' ? null : algorithm === 'ES384' ? 'sha384' : 'sha256';

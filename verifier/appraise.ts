@@ -9,15 +9,10 @@ import { AssayError, fail } from '../src/base/errors.ts';
 import { toHex } from '../src/base/hex.ts';
 import type { JsonObject } from '../src/codec/json.ts';
 import { bind, type Domain } from '../src/statement/bind.ts';
-import type { ChainCache } from './chain.ts';
-import {
-  detectPlatform,
-  type PlatformJudge,
-  platformJudge,
-  PLATFORMS,
-  type PlatformTable,
-  type ProvenEvidence,
-} from './platforms.ts';
+import type { ProofCache } from './proof-cache.ts';
+import { type Collateral, NO_COLLATERAL } from '../src/collateral/index.ts';
+import type { PlatformJudge, PlatformTable, ProvenEvidence } from './platform.ts';
+import { detectPlatform, platformJudge, PLATFORMS } from './platforms.ts';
 import { requireTrustPolicy, trustPolicyDigest, type TrustPolicy, waivers } from './trust-policy.ts';
 import { CheckLog, concludeVerdict, type PlannedCheck, type Verdict } from './verdict.ts';
 
@@ -34,8 +29,10 @@ export type JudgeOptions = JudgementTime & {
   /** What is acceptable. Null judges authenticity only, and the best verdict is then `authentic`. */
   readonly trust: TrustPolicy | null;
   readonly crypto: Crypto;
-  /** Saves signatures of authorities that were verified before. */
-  readonly cache?: ChainCache;
+  /** Certificates, revocation lists and signed statements of vendors; none when left out. */
+  readonly collateral?: Collateral;
+  /** Saves signatures of authorities and collateral that were verified before. */
+  readonly cache?: ProofCache;
 };
 
 export type EvidenceOptions = JudgeOptions & {
@@ -103,9 +100,14 @@ export async function hearEvidence(
   let evidence: ProvenEvidence | null = null;
   try {
     const opened = log.demand('evidence.format', () => found.open());
-    at ??= opened.time ?? fail('TIME_UNANCHORED', 'the evidence has no time of its own; give one');
-    const { cache } = options;
-    evidence = await opened.verify({ at, crypto, trust, log, ...(cache === undefined ? {} : { cache }) });
+    at ??=
+      opened.time ??
+      log.demand('time-anchor', () =>
+        fail('TIME_UNANCHORED', 'the evidence has no time of its own; give one'),
+      );
+    const { cache, collateral = NO_COLLATERAL } = options;
+    const saved = cache === undefined ? {} : { cache };
+    evidence = await opened.verify({ at, crypto, trust, collateral, log, ...saved });
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
   }

@@ -12,26 +12,15 @@ export {
   requireBinding,
 } from './appraise.ts';
 export * from './audit/index.ts';
-export {
-  ChainCache,
-  type ChainContext,
-  type ChainProfile,
-  P384_CHAIN,
-  type VerifiedChain,
-  verifyChain,
-} from './chain.ts';
-export {
-  appraiseNitro,
-  NITRO_APPRAISE_CHECKS,
-  NITRO_ROOTS,
-  NITRO_VERIFY_CHECKS,
-  type NitroClaims,
-  type NitroContext,
-  type NitroExpectations,
-  type Verified,
-  verifyNitro,
-} from './nitro.ts';
-export { detectPlatform, PLATFORM_NAMES } from './platforms.ts';
+export { type Collateral, type CollateralFile, readCollateral } from '../src/collateral/index.ts';
+export { type ChainContext, type ChainProfile, type VerifiedChain, verifyChain } from './chain.ts';
+export { ProofCache } from './proof-cache.ts';
+export { signedItems } from './signed-items.ts';
+export * from './nitro/index.ts';
+export * from './intel/index.ts';
+export * from './snp/index.ts';
+export type { Verified } from './platform.ts';
+export { detectPlatform, hasOwnTime, PLATFORM_NAMES } from './platforms.ts';
 export {
   type ActionExpectations,
   type ReceiptLevel,
@@ -52,11 +41,15 @@ export {
   type VerifiedService,
 } from './service.ts';
 export {
+  type HardwareIds,
   type NitroTrust,
   parseTrustPolicy,
   readTrustPolicy,
   type ServiceExpectations,
+  type SgxTrust,
   type SimulatedRoot,
+  type SnpTrust,
+  type TdxTrust,
   TRUST_POLICY_SCHEMA,
   type TrustPolicy,
   trustPolicyDigest,

@@ -39,14 +39,20 @@ export function simulatedRoot(platform: string, name: string, spkiSha256: string
 /** The pin that this certificate matches in key, name and validity; CHAIN_ROOT_UNTRUSTED when there is none. */
 export function matchRoot(pins: readonly RootPin[], root: Certificate, hashing: Hashing): RootPin {
   const spkiSha256 = toHex(hashing.sha256(root.spki.raw));
-  const pin = pins.find((candidate) => candidate.spkiSha256 === spkiSha256);
-  if (pin === undefined)
+  // A vendor may have issued its root again: one key and name, two validities, two pins.
+  const known = pins.filter((candidate) => candidate.spkiSha256 === spkiSha256);
+  const [first] = known;
+  if (first === undefined)
     return fail('CHAIN_ROOT_UNTRUSTED', `no pinned root has the key with SHA-256 ${spkiSha256}`);
-  if (root.subject.commonName !== pin.name)
-    return fail('CHAIN_ROOT_UNTRUSTED', `the key of root ${pin.name} comes under another name`);
-  const { validity } = pin;
+  if (root.subject.commonName !== first.name)
+    return fail('CHAIN_ROOT_UNTRUSTED', `the key of root ${first.name} comes under another name`);
   // The evidence's copy is not signature checked when the pin says all that matters, so it may not say otherwise.
-  if (validity !== null && (validity.notBefore !== root.notBefore || validity.notAfter !== root.notAfter))
-    return fail('CHAIN_ROOT_UNTRUSTED', `the key of root ${pin.name} comes with another validity`);
-  return pin;
+  return (
+    known.find(({ validity }) => validity === null || sameValidity(validity, root)) ??
+    fail('CHAIN_ROOT_UNTRUSTED', `the key of root ${first.name} comes with another validity`)
+  );
+}
+
+function sameValidity(validity: NonNullable<RootPin['validity']>, root: Certificate): boolean {
+  return validity.notBefore === root.notBefore && validity.notAfter === root.notAfter;
 }

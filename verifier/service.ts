@@ -14,8 +14,10 @@ import { DOMAINS } from '../src/statement/bind.ts';
 import type { NamedThumbprint } from '../src/statement/fields.ts';
 import { Identity } from '../src/statement/identity.ts';
 import { thumbprint } from '../src/statement/thumbprint.ts';
+import { withEndorsements } from './endorsements.ts';
 import { hearEvidence, type Hearing, type JudgeOptions, NONCE_CHECK, requireBinding } from './appraise.ts';
-import { PLATFORMS, type PlatformTable, type ProvenEvidence } from './platforms.ts';
+import type { PlatformTable, ProvenEvidence } from './platform.ts';
+import { PLATFORMS } from './platforms.ts';
 import { appraiseService, SERVICE_APPRAISE_CHECKS } from './service-appraise.ts';
 import { judgeSession, type LiveSession, SESSION_CHECKS } from './session.ts';
 import type { TrustPolicy } from './trust-policy.ts';
@@ -58,6 +60,11 @@ export interface VerifiedService {
   readonly evidenceDigest: Uint8Array;
   /** `unanchored`: judged at the evidence's own time, so that nothing says when it was made. */
   readonly time: 'live' | 'given' | 'unanchored';
+  /**
+   * What times that the service states rest on: its hardware signs one with each quote, or nothing does, and whoever
+   * runs the machine sets them.
+   */
+  readonly clock: 'hardware' | 'unanchored';
 }
 
 /** `service` is null unless the verdict is trusted, or only its time is unanchored and the caller asked for that. */
@@ -70,19 +77,25 @@ export interface Judgement {
 const STATEMENT_CHECKS: readonly PlannedCheck[] = Object.freeze([
   {
     name: 'statement.bound',
-    clause: 'design 4: user_data = SHA-512(assay/identity/v1 ‖ 00 ‖ length ‖ statement)',
+    clause: 'design 4: the slot holds SHA-512(assay/identity/v1 ‖ 00 ‖ length ‖ statement)',
   },
   { name: 'statement.format', clause: 'design 4; RFC 8949 4.2.1' },
   {
     name: 'statement.platform',
     clause: 'design 4: the statement names its platform; no recipient key in an identity quote',
   },
-  { name: 'statement.challenges', clause: 'design 4: nonce = RFC 6962 root of the challenges' },
+  {
+    name: 'statement.challenges',
+    clause: 'design 4: RFC 6962 root of the challenges, in the challenge slot where there is one',
+  },
   { name: 'statement.simulated', clause: 'design 3.9' },
   { name: 'statement.keys', clause: 'RFC 9679: thumbprints of the keyring' },
 ]);
 
-/** Never throws because of what an attestation holds; rejects only for a bad trust policy. */
+/**
+ * Endorsements that travel with the attestation are judged with what the caller has. Never throws because of what an
+ * attestation holds; rejects only for a bad trust policy.
+ */
 export function judgeAttestation(attestation: Attestation, options: AttestationOptions): Promise<Judgement> {
   return judgeAttestationOn(PLATFORMS, attestation, options);
 }
@@ -98,7 +111,7 @@ export async function judgeAttestationOn(
   const hearing = await hearEvidence(
     attestation.evidence,
     attestation.platform,
-    options,
+    { ...options, collateral: withEndorsements(attestation.endorsements, options.collateral) },
     [
       ...STATEMENT_CHECKS,
       ...(session !== null || trust !== null ? SESSION_CHECKS : []),
@@ -150,7 +163,9 @@ function checkPlatform(identity: Identity, attestation: Attestation, evidence: P
   if (evidence.recipient !== null) fail('STATEMENT_MISMATCH', 'an identity quote carries a recipient key');
 }
 
+/** Where there is no slot for it, the statement alone holds the root, and the evidence binds the statement. */
 function checkChallengeRoot(identity: Identity, evidence: ProvenEvidence): void {
+  if (!evidence.hasChallengeSlot) return;
   const none = new Uint8Array(0);
   if (!equalBytes(identity.challengeRoot ?? none, evidence.challenge ?? none))
     fail('CHALLENGE_MISMATCH', 'the quote and the statement hold different challenges');
@@ -199,7 +214,7 @@ function judgeChallenge(
     });
 }
 
-/** The challenge is a leaf under the root that the quote holds (design 4). */
+/** The challenge is a leaf under the root that the quote holds, by itself or in what it binds (design 4). */
 function checkChallenge(
   identity: Identity,
   attestation: Attestation,
@@ -230,7 +245,12 @@ function settle(
   service: VerifiedService | null,
   options: { readonly trust: TrustPolicy | null },
 ): Judgement {
-  const verdict = hearing.conclude(identity === null ? {} : { identity: identityJson(identity) });
+  const { evidence } = hearing;
+  const unanchored = evidence !== null && evidence.time === null;
+  const clock: JsonObject = unanchored ? { clock: 'unanchored' } : {};
+  const verdict = hearing.conclude(
+    identity === null ? {} : { identity: { ...identityJson(identity), ...clock } },
+  );
   const { failure } = hearing.log;
   const accepted = verdict.verdict === 'trusted' || hearing.log.onlyTimeOpen;
   return Object.freeze({ verdict, service: accepted && options.trust !== null ? service : null, failure });
@@ -262,6 +282,7 @@ function serviceOf(
     validUntil: evidence.validUntil,
     evidenceDigest: options.crypto.sha256(attestation.evidence),
     time: options.now === 'evidence' ? 'unanchored' : live,
+    clock: evidence.time === null ? 'unanchored' : 'hardware',
   });
 }
 

@@ -8,7 +8,12 @@ import { fail } from '../src/base/errors.ts';
 import { toHex } from '../src/base/hex.ts';
 import { canonicalize } from '../src/codec/jcs.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../src/codec/json.ts';
-import { dictionary, hex, integer, list, literal, object, orWord, type Shape, text } from './shape.ts';
+import { SGX_TRUST, type SgxTrust, TDX_TRUST, type TdxTrust } from './intel/trust.ts';
+import { forbidHollowNitro, NITRO_TRUST, type NitroTrust } from './nitro/trust.ts';
+import { hex, integer, list, literal, object, orWord, type Shape, text } from './shape.ts';
+import { SNP_TRUST, type SnpTrust } from './snp/trust.ts';
+
+export type { NitroTrust, SgxTrust, SnpTrust, TdxTrust };
 
 /** Which service: the image is public, so a measurement alone names none. */
 export interface ServiceExpectations {
@@ -19,16 +24,22 @@ export interface ServiceExpectations {
   readonly policy_authorities: 'any' | readonly string[];
 }
 
-export interface NitroTrust {
-  /** Allowed values by register number, 96 hex digits each. */
-  readonly pcrs: 'any' | Readonly<Record<string, readonly string[]>>;
-  readonly debug: 'reject' | 'allow';
-  /** Partitions of AWS; only `aws` when left out. */
-  readonly partitions?: 'any' | readonly string[];
+/** Which machines, by what the hardware says of itself; each platform asks for its own. */
+export interface HardwareIds {
+  /** Nitro: the instance's role and the instance, as `pcrs` has values. */
+  readonly pcr3?: readonly string[];
+  readonly pcr4?: readonly string[];
+  /** TDX and SGX: from the signed extension of the PCK certificate, 16 bytes each. */
+  readonly ppid?: readonly string[];
+  readonly platform_instance?: readonly string[];
+  /** SEV-SNP with a VCEK: 64 bytes, of Turin 8. */
+  readonly chip_id?: readonly string[];
+  /** SEV-SNP with a VLEK: the provider that the certificate names. */
+  readonly csp_id?: readonly string[];
 }
 
 export interface SimulatedRoot {
-  readonly platform: 'nitro';
+  readonly platform: 'nitro' | 'tdx' | 'sgx' | 'snp';
   /** SHA-256 of the root's SubjectPublicKeyInfo, hex. */
   readonly spki_sha256: string;
   /** Common name of the root. */
@@ -38,11 +49,14 @@ export interface SimulatedRoot {
 export interface TrustPolicy {
   readonly version: 1;
   readonly service: 'any' | ServiceExpectations;
-  /** Answers physical attacks: which machines, not which code. Values as for `pcrs`. */
-  readonly hardware: {
-    readonly ids: 'any' | { readonly pcr3?: readonly string[]; readonly pcr4?: readonly string[] };
+  /** Answers physical attacks: which machines, not which code. */
+  readonly hardware: { readonly ids: 'any' | HardwareIds };
+  readonly platforms: {
+    readonly nitro?: NitroTrust;
+    readonly tdx?: TdxTrust;
+    readonly sgx?: SgxTrust;
+    readonly snp?: SnpTrust;
   };
-  readonly platforms: { readonly nitro?: NitroTrust };
   readonly freshness: {
     readonly max_age_seconds: 'any' | number;
     /** Where the verifier's challenge must stand: in the quote, or in a session proof. */
@@ -55,9 +69,7 @@ export interface TrustPolicy {
   readonly provenance?: 'trust-on-first-use';
 }
 
-const PCR_INDEX = '^(0|[1-9]|[12][0-9]|3[01])$';
 const MAX_VALUES = 1_024;
-const pcrValues: Shape<readonly string[]> = list(hex(48), MAX_VALUES);
 
 const service = object(
   {
@@ -68,13 +80,25 @@ const service = object(
   {},
 );
 
-const nitro = object(
-  { pcrs: orWord('any', dictionary(PCR_INDEX, pcrValues)), debug: literal('reject', 'allow') },
-  { partitions: orWord('any', list(text('^[a-z0-9-]+$', 32), 8)) },
+const ids = object(
+  {},
+  {
+    pcr3: list(hex(48), MAX_VALUES),
+    pcr4: list(hex(48), MAX_VALUES),
+    ppid: list(hex(16), MAX_VALUES),
+    platform_instance: list(hex(16), MAX_VALUES),
+    chip_id: list(text('^([0-9a-fA-F]{16}|[0-9a-fA-F]{128})$', 128), MAX_VALUES),
+    csp_id: list(text('^[ -~]+$', 255), MAX_VALUES),
+  },
+  1,
 );
 
 const simulatedRoot = object(
-  { platform: literal('nitro'), spki_sha256: hex(32), name: text('^[ -~]+$', 128) },
+  {
+    platform: literal('nitro', 'tdx', 'sgx', 'snp'),
+    spki_sha256: hex(32),
+    name: text('^[ -~]+$', 128),
+  },
   {},
 );
 
@@ -82,8 +106,8 @@ const trustPolicy: Shape<TrustPolicy> = object(
   {
     version: literal(1),
     service: orWord('any', service),
-    hardware: object({ ids: orWord('any', object({}, { pcr3: pcrValues, pcr4: pcrValues }, 1)) }, {}),
-    platforms: object({}, { nitro }, 1),
+    hardware: object({ ids: orWord('any', ids) }, {}),
+    platforms: object({}, { nitro: NITRO_TRUST, tdx: TDX_TRUST, sgx: SGX_TRUST, snp: SNP_TRUST }, 1),
     freshness: object(
       {
         max_age_seconds: orWord('any', integer(1, 31_536_000)),
@@ -142,25 +166,7 @@ export function trustPolicyDigest(policy: TrustPolicy, hashing: Hashing): string
 
 /** Expectations that are well formed and expect nothing. */
 function forbidHollow({ platforms }: TrustPolicy): void {
-  const { nitro } = platforms;
-  if (nitro === undefined || nitro.pcrs === 'any') return;
-  const registers = Object.keys(nitro.pcrs);
-  // PCR2 is a constant in an image of one ramdisk, PCR1 covers the kernel only, the rest is up to the enclave.
-  if (!registers.includes('0') && !registers.includes('8'))
-    fail(
-      'EXPECTATION_MISSING',
-      'trust policy: platforms.nitro.pcrs names neither the image (0) nor its signer (8)',
-    );
-  for (const [register, values] of Object.entries(nitro.pcrs))
-    if (
-      nitro.debug === 'reject' &&
-      ['0', '1', '2'].includes(register) &&
-      values.some((value) => /^0+$/.test(value))
-    )
-      fail(
-        'TRUST_POLICY_INVALID',
-        `trust policy: platforms.nitro.pcrs.${register}: zero is what debug mode shows`,
-      );
+  if (platforms.nitro !== undefined) forbidHollowNitro(platforms.nitro);
 }
 
 /** What the policy opts out of, by the path of the key that says so. */

@@ -3,7 +3,8 @@
  * performed, what the trust policy waived, and one word for all of it. Same inputs, same verdict, byte for byte.
  */
 import { formatTime, type Millis } from '../src/base/clock.ts';
-import { AssayError, type Code, CODES } from '../src/base/errors.ts';
+import { AssayError, type Code } from '../src/base/errors.ts';
+import { UNDETERMINED } from '../src/base/undetermined.ts';
 import type { JsonObject } from '../src/codec/json.ts';
 
 export type CheckStatus = 'pass' | 'fail' | 'skipped';
@@ -49,12 +50,14 @@ export interface Verdict {
 /** Collects the outcome of each planned check. One log serves one judgement. */
 export class CheckLog {
   readonly #plan: readonly PlannedCheck[];
+  readonly #names: ReadonlySet<string>;
   readonly #done = new Map<string, { readonly status: CheckStatus; readonly error: AssayError | null }>();
   readonly #waived: string[] = [];
   readonly #idle = new Set<string>();
 
   constructor(plan: readonly PlannedCheck[]) {
     this.#plan = plan;
+    this.#names = new Set(plan.map(({ name }) => name));
   }
 
   /** Runs a check that later ones stand on: records its outcome, and throws when it fails. */
@@ -115,7 +118,7 @@ export class CheckLog {
   /** The first failure in the order of the plan that decides: what is wrong goes before what is missing. */
   get failure(): AssayError | null {
     const errors = this.#plan.flatMap(({ name }) => this.#done.get(name)?.error ?? []);
-    return errors.find((error) => error.kind !== 'undetermined') ?? errors[0] ?? null;
+    return errors.find((error) => !error.undetermined) ?? errors[0] ?? null;
   }
 
   get checks(): readonly Check[] {
@@ -162,14 +165,12 @@ export class CheckLog {
   }
 
   #failed(name: string, error: unknown): never {
-    if (error instanceof AssayError)
-      this.#record(name, error.kind === 'undetermined' ? 'skipped' : 'fail', error);
+    if (error instanceof AssayError) this.#record(name, error.undetermined ? 'skipped' : 'fail', error);
     throw error;
   }
 
   #record(name: string, status: CheckStatus, error: AssayError | null): void {
-    if (!this.#plan.some((check) => check.name === name))
-      throw new AssayError('INTERNAL', `check ${name} is not in the plan`);
+    if (!this.#names.has(name)) throw new AssayError('INTERNAL', `check ${name} is not in the plan`);
     this.#done.set(name, { status, error });
   }
 }
@@ -191,7 +192,7 @@ export function concludeVerdict(log: CheckLog, parts: VerdictParts): Verdict {
   const appraised = parts.trustSha256 !== null;
   const unverified = log.unverified;
   return Object.freeze({
-    verdict: word(failure, appraised, unverified),
+    verdict: word(failure, parts.simulated !== null, appraised, unverified),
     code: failure?.code ?? null,
     platform: parts.platform,
     simulated: parts.simulated,
@@ -207,15 +208,22 @@ export function concludeVerdict(log: CheckLog, parts: VerdictParts): Verdict {
   });
 }
 
-function word(failure: AssayError | null, appraised: boolean, unverified: readonly string[]): VerdictWord {
-  if (failure !== null && failure.kind !== 'undetermined') return 'rejected';
+function word(
+  failure: AssayError | null,
+  proven: boolean,
+  appraised: boolean,
+  unverified: readonly string[],
+): VerdictWord {
+  if (failure !== null && !failure.undetermined) return 'rejected';
+  // What could not be verified for want of something, of time or collateral, is not authentic for that.
+  if (!proven) return 'undetermined';
   if (!appraised) return 'authentic';
   return failure === null && unverified.length === 0 ? 'trusted' : 'undetermined';
 }
 
 /** A verdict about input that never became evidence: a bad file, flag or trust policy. */
 export function malformedVerdict(code: Code, at: Millis | null, mode: 'live' | 'archive'): Verdict {
-  const verdict: VerdictWord = CODES[code].kind === 'undetermined' ? 'undetermined' : 'rejected';
+  const verdict: VerdictWord = UNDETERMINED.has(code) ? 'undetermined' : 'rejected';
   return Object.freeze({
     verdict,
     code,

@@ -14,11 +14,15 @@ export interface Hashing {
 }
 
 /**
- * ES256 is ECDSA P-256 with SHA-256, ES384 is ECDSA P-384 with SHA-384: signatures are IEEE P1363 (r ‖ s, 64 or
+ * PS384 is RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017 section 8.1): keys of
+ * 4,096 bits with the exponent 65537, signatures of 512 bytes. ES256 is ECDSA P-256 with SHA-256, ES384 is ECDSA P-384 with SHA-384: signatures are IEEE P1363 (r ‖ s, 64 or
  * 96 bytes), and high-S is accepted because genuine hardware emits it. Ed25519 is RFC 8032 with canonical A and
  * R and neither of small order (`ed25519.ts`).
  */
-export type SignatureAlgorithm = 'ES256' | 'ES384' | 'Ed25519';
+export type SignatureAlgorithm = 'ES256' | 'ES384' | 'PS384' | 'Ed25519';
+
+/** Those of which Assay itself holds private keys. */
+export type SigningAlgorithm = Exclude<SignatureAlgorithm, 'PS384'>;
 
 /** A public key that is on its curve and ready for use. */
 export interface VerifyKey {
@@ -34,7 +38,7 @@ export interface Crypto extends Hashing {
 
 /** What signs: private keys stay inside; only the enclave, the simulator and command-line tools have one. */
 export interface Signer {
-  readonly algorithm: SignatureAlgorithm;
+  readonly algorithm: SigningAlgorithm;
   /** DER SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
   sign(message: Uint8Array): Uint8Array;

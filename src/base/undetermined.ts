@@ -6,6 +6,7 @@ import type { Code } from './codes/index.ts';
 
 export const UNDETERMINED: ReadonlySet<Code> = new Set<Code>([
   'CHALLENGE_MISSING',
+  'CLOCK_UNANCHORED',
   'COLLATERAL_ANSWER_INVALID',
   'COLLATERAL_MISSING',
   'COLLATERAL_NOT_SERVED',

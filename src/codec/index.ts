@@ -16,4 +16,5 @@ export * from './json-shape.ts';
 export * from './pem.ts';
 export * from './struct.ts';
 export * from './x509.ts';
+export * from './x509-crl.ts';
 export * from './x509-write.ts';

@@ -4,7 +4,7 @@
  * anything after the value. `__proto__` is a key like any other. Positions in errors are UTF-16 offsets.
  */
 import { ParseError, type Code } from '../base/errors.ts';
-import { decodeUtf8 } from './utf8.ts';
+import { readJsonText, utf8Length } from './json-text.ts';
 
 export type JsonValue =
   | null
@@ -30,51 +30,56 @@ const MAX_INTEGER_LENGTH = 310;
 
 /** Throws ParseError. Text or bytes of the same document give the same value. */
 export function parseJson(input: string | Uint8Array, limits: JsonLimits): JsonValue {
-  const cursor = new JsonCursor(decode(input, limits), limits.maxDepth, limits.path ?? '');
+  const cursor = new JsonCursor(readJsonText(input, limits), limits.maxDepth, limits.path ?? '');
   return cursor.document();
 }
 
-function decode(input: string | Uint8Array, limits: JsonLimits): string {
-  const path = limits.path ?? '';
-  if (typeof input !== 'string') {
-    if (input.length > limits.maxBytes) tooLarge(limits.maxBytes, path);
-    const text = decodeUtf8(input);
-    if (text === null) throw new ParseError('JSON_TEXT_INVALID', 'not UTF-8', 0, path);
-    return text;
-  }
-  if (
-    input.length > limits.maxBytes ||
-    (3 * input.length > limits.maxBytes && utf8Length(input) > limits.maxBytes)
-  )
-    tooLarge(limits.maxBytes, path);
-  return input;
+/** A value with the bytes of members of its outermost object. */
+export interface JsonMembers {
+  readonly value: JsonValue;
+  /** By key, what the input has as the value of the member: a view, without the white space around it. */
+  readonly slices: ReadonlyMap<string, Uint8Array>;
 }
 
-function tooLarge(maxBytes: number, path: string): never {
-  throw new ParseError('JSON_TOO_LARGE', `longer than ${maxBytes} bytes`, maxBytes, path);
+/**
+ * For JSON of which a member is signed as it stands: the value and the bytes of the named members come from one pass,
+ * so they cannot disagree. Throws ParseError as `parseJson` does.
+ */
+export function parseJsonMembers(
+  input: Uint8Array,
+  keys: readonly string[],
+  limits: JsonLimits,
+): JsonMembers {
+  const text = readJsonText(input, limits);
+  const cursor = new JsonCursor(text, limits.maxDepth, limits.path ?? '', keys);
+  const value = cursor.document();
+  // Text is indexed in UTF-16 units and bytes are not; of ASCII there are as many of both.
+  const byteAt = (at: number): number => (text.length === input.length ? at : utf8Length(text.slice(0, at)));
+  const slices = new Map<string, Uint8Array>();
+  for (const [key, { from, to }] of cursor.spans) slices.set(key, input.subarray(byteAt(from), byteAt(to)));
+  return { value, slices };
 }
 
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0x7f) length++;
-    // A surrogate pair is two units here and four bytes there.
-    if (code > 0x7ff && (code < 0xd800 || code > 0xdfff)) length++;
-  }
-  return length;
+/** UTF-16 offsets of a value in the text. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
 }
 
 class JsonCursor {
   readonly #text: string;
   readonly #maxDepth: number;
   readonly #path: string;
+  /** Members of the outermost object whose place is asked for, and where they were found. */
+  readonly #keys: readonly string[];
+  readonly spans: Map<string, Span> = new Map();
   #at = 0;
 
-  constructor(text: string, maxDepth: number, path: string) {
+  constructor(text: string, maxDepth: number, path: string, keys: readonly string[] = []) {
     this.#text = text;
     this.#maxDepth = maxDepth;
     this.#path = path;
+    this.#keys = keys;
   }
 
   document(): JsonValue {
@@ -125,7 +130,10 @@ class JsonCursor {
       const key = this.#string();
       if (this.#space() !== 0x3a) this.#fail('JSON_SYNTAX', 'expected a colon');
       this.#at++;
-      const value = this.#value(this.#space(), depth);
+      const first = this.#space();
+      const from = this.#at;
+      const value = this.#value(first, depth);
+      if (depth === 1 && this.#keys.includes(key)) this.spans.set(key, { from, to: this.#at });
       if (key === '__proto__') own(out, key, value);
       else out[key] = value;
       count++;

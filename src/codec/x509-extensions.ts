@@ -29,12 +29,15 @@ export interface Extensions {
   readonly extensions: readonly Extension[];
   readonly basicConstraints: BasicConstraints | null;
   readonly keyUsage: KeyUsage | null;
+  /** RFC 5280 section 4.2.1.2; null when the certificate has none. */
+  readonly subjectKeyId: Uint8Array | null;
 }
 
 const MAX_EXTENSIONS = 64;
 const MAX_PATH_LENGTH = 255;
 const BASIC_CONSTRAINTS = '2.5.29.19';
 const KEY_USAGE = '2.5.29.15';
+const SUBJECT_KEY_ID = '2.5.29.14';
 /** In the order of their bit numbers. */
 const KEY_USAGES: readonly (keyof KeyUsage)[] = [
   'digitalSignature',
@@ -48,12 +51,20 @@ const KEY_USAGES: readonly (keyof KeyUsage)[] = [
   'decipherOnly',
 ];
 
+const NONE: Extensions = Object.freeze({
+  extensions: Object.freeze([]),
+  basicConstraints: null,
+  keyUsage: null,
+  subjectKeyId: null,
+});
+
 /** Reads [3] EXPLICIT Extensions, when it is there. */
 export function readExtensions(tbs: DerReader): Extensions {
-  if (tbs.peek() !== 0xa3) return { extensions: Object.freeze([]), basicConstraints: null, keyUsage: null };
+  if (tbs.peek() !== 0xa3) return NONE;
   const seen = new Set<string>();
   let basicConstraints: BasicConstraints | null = null;
   let keyUsage: KeyUsage | null = null;
+  let subjectKeyId: Uint8Array | null = null;
   const extensions = tbs.explicit(3, (wrapper) =>
     wrapper.sequenceOf(
       (list) =>
@@ -67,6 +78,7 @@ export function readExtensions(tbs: DerReader): Extensions {
             new DerReader(value, { path: inner.path, base: inner.offset - value.length });
           if (oid === BASIC_CONSTRAINTS) basicConstraints = readBasicConstraints(nested());
           if (oid === KEY_USAGE) keyUsage = readKeyUsage(nested());
+          if (oid === SUBJECT_KEY_ID) subjectKeyId = readSubjectKeyId(nested());
           return Object.freeze({ oid, critical, value });
         }),
       MAX_EXTENSIONS,
@@ -74,7 +86,7 @@ export function readExtensions(tbs: DerReader): Extensions {
     ),
   );
   if (extensions.length === 0) tbs.fail('X509_EXTENSION_INVALID', 'empty list of extensions');
-  return { extensions, basicConstraints, keyUsage };
+  return { extensions, basicConstraints, keyUsage, subjectKeyId };
 }
 
 /** BOOLEAN DEFAULT FALSE: DER leaves the default out (X.690 section 11.5). */
@@ -104,4 +116,10 @@ function readKeyUsage(reader: DerReader): KeyUsage {
   if (!bits.includes(true)) reader.fail('X509_EXTENSION_INVALID', 'key usage without any use');
   const usage = KEY_USAGES.map((name, i) => [name, bits[i] ?? false] as const);
   return Object.freeze(Object.fromEntries(usage) as unknown as KeyUsage);
+}
+
+function readSubjectKeyId(reader: DerReader): Uint8Array {
+  const value = reader.octetString();
+  reader.end();
+  return value;
 }

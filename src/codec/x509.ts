@@ -18,6 +18,7 @@ export const OID = {
   rsa: '1.2.840.113549.1.1.1',
   ecdsaSha256: '1.2.840.10045.4.3.2',
   ecdsaSha384: '1.2.840.10045.4.3.3',
+  rsassaPss: '1.2.840.113549.1.1.10',
   commonName: '2.5.4.3',
   basicConstraints: '2.5.29.19',
   keyUsage: '2.5.29.15',
@@ -25,7 +26,8 @@ export const OID = {
 
 export interface AlgorithmIdentifier {
   readonly oid: string;
-  readonly hasParameters: boolean;
+  /** DER of the parameters, null when there are none. */
+  readonly parameters: Uint8Array | null;
 }
 
 export interface NameAttribute {
@@ -129,16 +131,14 @@ function readSerial(tbs: DerReader): Uint8Array {
   return serial;
 }
 
-function readAlgorithm(reader: DerReader): AlgorithmIdentifier {
+export function readAlgorithm(reader: DerReader): AlgorithmIdentifier {
   return reader.sequence((inner) => {
     const oid = inner.oid();
-    const hasParameters = !inner.done;
-    if (hasParameters) inner.any();
-    return Object.freeze({ oid, hasParameters });
+    return Object.freeze({ oid, parameters: inner.done ? null : inner.any().raw });
   }, 'algorithm');
 }
 
-function readName(tbs: DerReader, which: string): Name {
+export function readName(tbs: DerReader, which: string): Name {
   const { raw, value } = tbs.withRaw((reader) =>
     reader.sequenceOf(
       (rdns) => {

@@ -11,6 +11,7 @@ const FLOORS = [
   'src/policy',
   'src/log',
   'src/statement',
+  'src/collateral',
   'src/evidence',
   'src/codec',
   'src/image',
@@ -33,7 +34,7 @@ const FORBIDDEN: readonly (readonly [string, string])[] = [
 /** What may be started or bundled by path: who, and the program. Import specifiers are relative, so they are no paths here. */
 const PROGRAMS: readonly (readonly [RegExp, RegExp])[] = [
   [/^host\/launch\//, /^host\/(store|simulator|emulator|relay)\/main\.js$/],
-  [/^images\//, /^enclave\/((main|check)-[a-z]+|decide\/compile-worker)\.js$/],
+  [/^images\//, /^enclave\/((main|check)-[a-z-]+|decide\/compile-worker)\.js$/],
 ];
 
 function floorOf(path: string): string {

@@ -7,7 +7,7 @@ import type { Crypto, VerifyKey } from '../../src/base/crypto.ts';
 import { sigStructure } from '../../src/codec/cose.ts';
 import { ecdsaDerToP1363, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { ChainCache, NITRO_ROOTS, verifyNitro, webCrypto } from '../../verifier/index.ts';
+import { ProofCache, NITRO_ROOTS, verifyNitro, webCrypto } from '../../verifier/index.ts';
 import { CORPUS, corpusBytes, missing } from '../support/corpus.ts';
 import { makeDocument, makePki, PKI_TIME } from '../support/nitro-pki.ts';
 
@@ -59,7 +59,7 @@ async function signatures({ bytes }: Subject, crypto: Crypto): Promise<readonly 
 async function main(): Promise<void> {
   const from = await subject();
   const { bytes, at, roots } = from;
-  const cache = new ChainCache();
+  const cache = new ProofCache();
   const node = await signatures(from, nodeCrypto);
   const web = await signatures(from, webCrypto);
   const all = async (list: readonly Signature[]): Promise<void> => {

@@ -4,7 +4,7 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { type Code, ParseError } from '../../src/base/errors.ts';
 import { fromHex, toHex } from '../../src/base/hex.ts';
 import { canonicalize, canonicalText } from '../../src/codec/jcs.ts';
-import { type JsonValue, parseJson } from '../../src/codec/json.ts';
+import { type JsonValue, parseJson, parseJsonMembers } from '../../src/codec/json.ts';
 import {
   jsonArray,
   jsonBool,
@@ -128,6 +128,36 @@ function parsed(input: string): JsonValue | undefined {
     return undefined;
   }
 }
+
+describe('parseJsonMembers', () => {
+  const slices = (input: string, ...keys: readonly string[]): Record<string, string> => {
+    const found = parseJsonMembers(utf8(input), keys, LIMITS);
+    expect(found.value).toEqual(parseJson(input, LIMITS));
+    return Object.fromEntries([...found.slices].map(([key, bytes]) => [key, text.decode(bytes)]));
+  };
+
+  it('yields the bytes of the members that are asked for, and of the outermost object alone', () => {
+    expect(slices('{"a": {"b":1} ,"b":[ 2 ],"c":3}', 'a', 'b', 'x')).toEqual({ a: '{"b":1}', b: '[ 2 ]' });
+    expect(slices('[{"a":1}]', 'a')).toEqual({});
+    expect(slices('"a"', 'a')).toEqual({});
+    expect(slices('{"a":1}')).toEqual({});
+    expect(slices('{"__proto__":{"a":1},"\\u0061":true}', '__proto__', 'a')).toEqual({
+      ['__proto__']: '{"a":1}',
+      a: 'true',
+    });
+  });
+
+  it('counts bytes, not units of text', () => {
+    expect(slices('{"é":"水","a":"😀é","b":0}', 'a', 'b', 'é')).toEqual({ é: '"水"', a: '"😀é"', b: '0' });
+  });
+
+  it('takes time in proportion to the text, however many members it has', () => {
+    const many = Array.from({ length: 60_000 }, (_, i) => `"é${i}":${i}`).join(',');
+    const started = performance.now();
+    expect(slices(`{${many},"a":1}`, 'a')).toEqual({ a: '1' });
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});
 
 describe('canonicalize', () => {
   for (const { bits, text: expected } of vectors<{ bits: string; text: string | null }>(

@@ -50,7 +50,7 @@ describe('parseCertificate', () => {
     const own = parseCertificate(raw);
     expect(own.version).toBe(3);
     expect(toHex(own.serial)).toBe('1234');
-    expect(own.signatureAlgorithm).toEqual({ oid: OID.ecdsaSha384, hasParameters: false });
+    expect(own.signatureAlgorithm).toEqual({ oid: OID.ecdsaSha384, parameters: null });
     expect(own.issuer.commonName).toBe('issuer');
     expect(own.subject.attributes).toEqual([{ oid: OID.commonName, value: 'subject' }]);
     expect(own.subject.raw).toEqual(name('subject'));

@@ -12,6 +12,7 @@ import {
   type VerifiedCheckpoint,
   verifyCheckpoint,
 } from '../../src/log/index.ts';
+import { type Seal, UNANCHORED_CLOCK } from '../../src/statement/seal.ts';
 import { logKeyOf } from '../log-authority.ts';
 import { type AuditReader, readCheckpoint, readIndex } from './bundle.ts';
 import { type AuditedEpoch, type Epochs, type JudgeEpoch, judgeEpochs } from './epochs.ts';
@@ -61,6 +62,11 @@ function qualify(facts: Facts): Finding[] {
     found.push({
       code: 'TIME_UNANCHORED',
       message: `only their own evidence says when these epochs were: ${unanchored.slice(0, 8).join(', ')}`,
+    });
+  if (facts.unanchored !== null)
+    found.push({
+      code: 'CLOCK_UNANCHORED',
+      message: `times are those of the machine's own clock, which nothing vouches for: seals ${facts.unanchored.first} to ${facts.unanchored.last}`,
     });
   if (facts.unsealed > 0)
     found.push({
@@ -170,6 +176,7 @@ class LogAudit {
         this.#meet(`seal ${seal.statement.number}`, size, seal.statement.root, tile);
         this.#observe(() => this.#leaves.seal(seal));
         this.#facts.seals += 1;
+        this.#noteClock(seal.statement);
         if (seal.evidenceDigest !== null) {
           this.#facts.quoted += 1;
           this.#facts.sealedSize = size;
@@ -187,6 +194,11 @@ class LogAudit {
       if (hash === undefined || !equalBytes(hash, held.leafHash) || held.otherBoot)
         this.#contradiction ??= { what: `${held.name} of leaf ${held.index}`, size: held.index + 1 };
     }
+  }
+
+  #noteClock({ number, clockSource }: Seal): void {
+    if (clockSource === UNANCHORED_CLOCK)
+      this.#facts.unanchored = { first: this.#facts.unanchored?.first ?? number, last: number };
   }
 
   /** Compares a signed root with the entries' root at its size. */

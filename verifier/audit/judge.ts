@@ -4,8 +4,10 @@ import { equalBytes } from '../../src/base/bytes.ts';
 import type { Crypto } from '../../src/base/crypto.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import type { ReceiptFile } from '../../src/log/index.ts';
+import type { Collateral } from '../../src/collateral/index.ts';
 import { hearEvidence } from '../appraise.ts';
-import { ChainCache } from '../chain.ts';
+import { withEndorsements } from '../endorsements.ts';
+import { ProofCache } from '../proof-cache.ts';
 import type { JudgeEvidence } from '../seal.ts';
 import { judgeAttestation } from '../service.ts';
 import { type TrustPolicy, trustPolicyDigest } from '../trust-policy.ts';
@@ -20,6 +22,8 @@ export interface AuditExpectations {
   readonly crypto: Crypto;
   readonly now: Millis;
   readonly receipts?: readonly ReceiptFile[];
+  /** Certificates, revocation lists and signed statements of vendors, beside those that each attestation brings. */
+  readonly collateral?: Collateral;
   readonly onProgress?: (done: number, size: number) => void;
 }
 
@@ -35,12 +39,16 @@ export function auditBundle(reader: AuditReader, expectations: AuditExpectations
   });
 }
 
-type Judged = Pick<AuditExpectations, 'trust' | 'crypto' | 'now'>;
+type Judged = Pick<AuditExpectations, 'trust' | 'crypto' | 'now' | 'collateral'>;
 
-/** A judge of epochs. Evidence that has expired since is judged at its own time, and then anchors nothing. */
-export function auditJudge({ trust, crypto, now }: Judged): JudgeEpoch {
-  const cache = new ChainCache();
+/**
+ * A judge of epochs. Evidence that has expired since is judged at its own time, and then anchors nothing. A boot's
+ * seals are judged with the endorsements of its attestation.
+ */
+export function auditJudge({ trust, crypto, now, collateral: given }: Judged): JudgeEpoch {
+  const cache = new ProofCache();
   return async (attestation) => {
+    const collateral = withEndorsements(attestation.endorsements, given);
     const judge = (at: Millis | 'evidence') =>
       judgeAttestation(attestation, {
         mode: 'archive',
@@ -48,6 +56,7 @@ export function auditJudge({ trust, crypto, now }: Judged): JudgeEpoch {
         trust,
         crypto,
         cache,
+        ...(given === undefined ? {} : { collateral: given }),
         challenge: null,
         session: null,
       });
@@ -63,7 +72,7 @@ export function auditJudge({ trust, crypto, now }: Judged): JudgeEpoch {
       anchored: !expired,
       judgeSeal: judgeSealEvidence(
         attestation.platform,
-        { trust, crypto, now: expired ? 'evidence' : now },
+        { trust, crypto, collateral, now: expired ? 'evidence' : now },
         cache,
       ),
     };
@@ -80,14 +89,22 @@ function requireAccepted(log: CheckLog): void {
 
 function judgeSealEvidence(
   platform: string,
-  { trust, crypto, now }: Omit<Judged, 'now'> & { readonly now: Millis | 'evidence' },
-  cache: ChainCache,
+  {
+    trust,
+    crypto,
+    now,
+    collateral,
+  }: Pick<Judged, 'trust' | 'crypto'> & {
+    readonly now: Millis | 'evidence';
+    readonly collateral: Collateral;
+  },
+  cache: ProofCache,
 ): JudgeEvidence {
   return async (bytes, binding) => {
     const { log, evidence } = await hearEvidence(
       bytes,
       platform,
-      { mode: 'archive', now, trust, crypto, cache },
+      { mode: 'archive', now, trust, crypto, cache, collateral },
       [],
     );
     requireAccepted(log);

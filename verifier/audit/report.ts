@@ -1,6 +1,7 @@
 /** What an audit says: one word, one code, the grades that qualify it, and the facts. */
 import { formatTime } from '../../src/base/clock.ts';
-import { type AssayError, type Code, CODES } from '../../src/base/errors.ts';
+import type { AssayError, Code } from '../../src/base/errors.ts';
+import { UNDETERMINED } from '../../src/base/undetermined.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { VerdictWord } from '../verdict.ts';
 import type { Epochs } from './epochs.ts';
@@ -17,7 +18,7 @@ export interface AuditReport {
   readonly verdict: VerdictWord;
   /** Null when trusted; else the first finding in the order of the checks. */
   readonly code: Code | null;
-  /** `VERIFIED`, or `code`; then what qualifies it: UNSEALED_TAIL, UNWITNESSED, TIME_UNANCHORED. */
+  /** `VERIFIED`, or `code`; then what qualifies it: UNSEALED_TAIL, UNWITNESSED, TIME_UNANCHORED, CLOCK_UNANCHORED. */
   readonly grades: readonly ('VERIFIED' | Code)[];
   readonly findings: readonly Finding[];
   readonly trust_sha256: string | null;
@@ -62,6 +63,8 @@ export interface Facts {
   counts: LeafCounts;
   span: { readonly first: number; readonly last: number } | null;
   receipts: number;
+  /** Numbers of the first and last seal whose clock nobody had anchored; null when there is none. */
+  unanchored: { readonly first: number; readonly last: number } | null;
 }
 
 export function noFacts(): Facts {
@@ -79,6 +82,7 @@ export function noFacts(): Facts {
     counts: { kinds: {}, decisions: {} },
     span: null,
     receipts: 0,
+    unanchored: null,
   };
 }
 
@@ -138,5 +142,5 @@ export function conclude(
 
 function wordFor(code: Code | null): VerdictWord {
   if (code === null) return 'trusted';
-  return CODES[code].kind === 'undetermined' ? 'undetermined' : 'rejected';
+  return UNDETERMINED.has(code) ? 'undetermined' : 'rejected';
 }

@@ -2,10 +2,10 @@
  * Who a Nitro document says it is: module id, instance, region, launch time. AWS documents none of this; it holds in
  * every recorded document of real hardware and in none of a mock server, so a contradiction is a forgery.
  */
-import type { Millis } from '../src/base/clock.ts';
-import { fail } from '../src/base/errors.ts';
-import type { Certificate } from '../src/codec/x509.ts';
-import type { NitroDocument } from '../src/evidence/nitro.ts';
+import type { Millis } from '../../src/base/clock.ts';
+import { fail } from '../../src/base/errors.ts';
+import type { Certificate } from '../../src/codec/x509.ts';
+import type { NitroDocument } from '../../src/evidence/nitro.ts';
 
 export interface NitroIdentity {
   /** EC2 instance: `i-` and 17 hex digits. */

@@ -1,5 +1,5 @@
 /** Pins of the AWS Nitro Enclaves roots. Each AWS partition has its own; China and the isolated ones are not public. */
-import type { RootPin } from './roots.ts';
+import type { RootPin } from '../roots.ts';
 
 const utc = (text: string): number => Date.parse(text);
 

@@ -21,6 +21,16 @@ export const ENCLAVE_CODES = {
     remedy:
       'See the error name in the message; a locked register means that another program extended it first',
   },
+  DEVICE_REFUSED: {
+    kind: 'refused',
+    meaning: 'The device of a confidential guest answered with an error, or to another question',
+    remedy: 'See the message; check that the image runs on the hardware that it was built for',
+  },
+  CONFIG_NOT_MEASURED: {
+    kind: 'refused',
+    meaning: 'The hardware does not say that this boot read this configuration, and nothing else before it',
+    remedy: 'Start the machine with the HOST_DATA of this image, or with none; let nothing extend RTMR3 first',
+  },
   CLOCK_BEFORE_LOG: {
     kind: 'refused',
     meaning: 'Hardware time is before the last logged decision, so somebody set the clock back',

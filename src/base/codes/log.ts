@@ -198,6 +198,11 @@ export const LOG_CODES = {
     meaning: 'No witness has cosigned: a fork or rollback would show only to who compares heads',
     remedy: 'Keep receipts and give them to the auditor, who finds any fork that contradicts them',
   },
+  CLOCK_UNANCHORED: {
+    kind: 'undetermined',
+    meaning: "The times in the log are those of the machine's own clock, which whoever runs it can set",
+    remedy: 'Rely on the order of the leaves; take times from who received receipts, not from the log',
+  },
   AUDIT_BUNDLE_INVALID: {
     kind: 'malformed',
     meaning:

@@ -25,6 +25,12 @@ export const TRUST_CODES = {
     meaning: 'A certificate uses a key or signature algorithm that its platform does not use',
     remedy: 'Treat the evidence as forged',
   },
+  CHAIN_ROLE: {
+    kind: 'unauthentic',
+    meaning:
+      'A genuine certificate stands where its name gives it no place, as when one key acts for another',
+    remedy: 'Treat the evidence or the collateral as forged: the key was made for another purpose',
+  },
   CHAIN_NAME_MISMATCH: {
     kind: 'unauthentic',
     meaning: 'The issuer of a certificate is not the subject of the one above it (RFC 5280 section 6.1.3)',

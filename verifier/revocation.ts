@@ -1,0 +1,58 @@
+/**
+ * Certificate revocation lists (RFC 5280 sections 5 and 6.3.3): by the right authority, over the bytes received, and
+ * not past the time at which the next one was promised. A list that is missing, old or withheld never reads as "not
+ * revoked".
+ */
+import { equalBytes } from '../src/base/bytes.ts';
+import { formatTime, type Millis } from '../src/base/clock.ts';
+import type { Crypto } from '../src/base/crypto.ts';
+import { fail } from '../src/base/errors.ts';
+import { toHex } from '../src/base/hex.ts';
+import { type Crl, revokedSerials } from '../src/codec/x509-crl.ts';
+import type { Certificate } from '../src/codec/x509.ts';
+import { type ChainProfile, type Link, rawSignature, signedAs } from './chain.ts';
+import { requireSigned, type SignatureContext } from './collateral.ts';
+
+export interface CrlContext extends SignatureContext {
+  readonly at: Millis;
+  readonly crypto: Crypto;
+  readonly profile: ChainProfile;
+}
+
+/** Rejects with CRL_ISSUER_MISMATCH, COLLATERAL_SIGNATURE_INVALID or COLLATERAL_STALE. `name` is the list's in errors. */
+export async function verifyCrl(crl: Crl, issuer: Link, name: string, context: CrlContext): Promise<void> {
+  const { certificate, key } = issuer;
+  if (!equalBytes(crl.issuer.raw, certificate.subject.raw))
+    fail('CRL_ISSUER_MISMATCH', `${name} is of ${JSON.stringify(crl.issuer.commonName ?? '')}`);
+  // One name may have had several keys; where both sides name theirs, they must be the same.
+  const { authorityKeyId } = crl;
+  const own = certificate.subjectKeyId;
+  if (authorityKeyId !== null && own !== null && !equalBytes(authorityKeyId, own))
+    fail('CRL_ISSUER_MISMATCH', `${name} is signed by another key of the same name`);
+  // RFC 5280 section 6.3.3 (f).
+  if (certificate.keyUsage?.cRLSign !== true)
+    fail('CRL_ISSUER_MISMATCH', `${name} is of an authority that may not sign lists`);
+  if (!signedAs(crl.signatureAlgorithm, context.profile))
+    fail('COLLATERAL_SIGNATURE_INVALID', `${name} is signed with another algorithm`);
+  const signature = rawSignature(crl.signature, key.algorithm, `${name}.signature`);
+  await requireSigned({ owner: crl, signed: crl.tbs, signature, key, signer: certificate, name }, context);
+  requireFresh(name, crl.thisUpdate, crl.nextUpdate, context.at);
+}
+
+/** Throws COLLATERAL_STALE unless `at` lies between the two, both included. */
+export function requireFresh(name: string, from: Millis, until: Millis, at: Millis): void {
+  if (at < from)
+    fail('COLLATERAL_STALE', `${name} begins at ${formatTime(from)}, verified at ${formatTime(at)}`);
+  if (at > until)
+    fail('COLLATERAL_STALE', `${name} ended at ${formatTime(until)}, verified at ${formatTime(at)}`);
+}
+
+/** Throws CERTIFICATE_REVOKED. The list must be verified, and of the certificate's issuer. */
+export function requireNotRevoked(crl: Crl, certificate: Certificate): void {
+  const serial = toHex(certificate.serial);
+  if (revokedSerials(crl).has(serial))
+    fail(
+      'CERTIFICATE_REVOKED',
+      `certificate ${serial} of ${JSON.stringify(certificate.subject.commonName ?? '')} is revoked by its issuer`,
+    );
+}
