@@ -1,27 +1,41 @@
 /**
- * Evidence as people have it: a file, standard input, an address; raw CBOR, hexadecimal, base64 with or without line
- * breaks, or the JSON attestation file.
+ * Evidence as people have it: a file, a folder of configfs-tsm, standard input, an address; as the hardware returned it,
+ * in hexadecimal, base64 with or without line breaks, or in a JSON file. And collateral, which is shown and not judged.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import { fromHex } from '../../src/base/hex.ts';
-import { fromBase64 } from '../../src/codec/base64.ts';
 import { isObject } from '../../src/codec/json-shape.ts';
 import { parseJson } from '../../src/codec/json.ts';
-import { parsePem } from '../../src/codec/pem.ts';
+import { type CollateralFile, type CollateralItem, recogniseCollateral } from '../../src/collateral/index.ts';
+import { isIntelQuote } from '../../src/evidence/intel/index.ts';
+import { isSnpReport } from '../../src/evidence/snp/index.ts';
 import { parseReceiptFile, RECEIPT_TYPE, type ReceiptFile } from '../../src/log/index.ts';
 import { type Attestation, ATTESTATION_TYPE, parseAttestation } from '../../src/statement/attestation.ts';
+import { withoutNote } from './input-quote.ts';
+import { fromAnyBase64, isTsmFolder, readTsmFolder, readTsmJson } from './input-tsm.ts';
 import type { Io } from './io.ts';
 
 const MAX_FILE = 16 * 1024 * 1024;
-const PEM = '-----BEGIN CERTIFICATE-----';
 
 export type Source =
-  | { readonly kind: 'evidence'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'evidence';
+      readonly bytes: Uint8Array;
+      /** What came beside it and may be collateral, unread. */
+      readonly collateral?: readonly CollateralFile[];
+    }
   | { readonly kind: 'attestation'; readonly attestation: Attestation }
   | { readonly kind: 'receipt'; readonly receipt: ReceiptFile }
-  /** DER, in the order of the file. */
-  | { readonly kind: 'certificates'; readonly certificates: readonly Uint8Array[] };
+  /** At least one, in the order of the file. */
+  | { readonly kind: 'collateral'; readonly items: readonly CollateralItem[] };
+
+/** What a path, or standard input for `-`, holds; FILE_UNREADABLE, and as `readSource`. */
+export async function readSourceAt(path: string, io: Io): Promise<Source> {
+  return path !== '-' && isTsmFolder(path)
+    ? { kind: 'evidence', ...readTsmFolder(path, readFile) }
+    : readSource(await readInput(path, io));
+}
 
 /** Reads a file of at most `max` bytes (16 MiB), or standard input for `-`. FILE_UNREADABLE names the path. */
 export async function readInput(path: string, io: Io, max: number = MAX_FILE): Promise<Uint8Array> {
@@ -68,17 +82,24 @@ function tooLong(path: string, max: number): never {
   return fail('FILE_UNREADABLE', `${path}: longer than ${max} bytes`);
 }
 
-/** Recognises the form: a CBOR document begins above 0x7f, a report of little-endian fields has zeros, text neither. */
+/** COSE_Sign1 (RFC 9052 section 4.2): an array of four, or the tag 18 before it. */
+const COSE_SIGN1: readonly number[] = [0x84, 0xd2];
+
+/**
+ * Recognises the form by content. Evidence goes first: quotes have certificates inside them, and what an enclave was
+ * given to sign could look like anything. Throws INPUT_UNRECOGNISED, and what the readers of JSON and of collateral
+ * throw for what has their form and is broken.
+ */
 export function readSource(bytes: Uint8Array): Source {
   const first = bytes.find((byte) => !isSpace(byte));
   if (first === undefined) return fail('INPUT_UNRECOGNISED', 'the input is empty');
+  if (isSnpReport(bytes) || isIntelQuote(bytes) || COSE_SIGN1.includes(first))
+    return { kind: 'evidence', bytes: withoutNote(bytes) };
   if (first === 0x7b) return readJsonFile(bytes);
-  // SEQUENCE with a length of more than one octet: no text, and no other evidence, begins so.
-  if (bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80) return { kind: 'certificates', certificates: [bytes] };
+  const items = recogniseCollateral({ name: 'input', bytes });
+  if (items.length > 0) return { kind: 'collateral', items };
+  // Text has neither: this is evidence that its reader will explain.
   if (first >= 0x80 || bytes.includes(0)) return { kind: 'evidence', bytes };
-  const text = new TextDecoder('latin1').decode(bytes);
-  if (text.includes(PEM))
-    return { kind: 'certificates', certificates: parsePem(text, 'CERTIFICATE', 'input') };
   return { kind: 'evidence', bytes: decodeText(bytes) };
 }
 
@@ -88,7 +109,14 @@ function readJsonFile(bytes: Uint8Array): Source {
   const type = isObject(value) ? value['type'] : undefined;
   if (type === ATTESTATION_TYPE) return { kind: 'attestation', attestation: parseAttestation(bytes) };
   if (type === RECEIPT_TYPE) return { kind: 'receipt', receipt: parseReceiptFile(bytes) };
-  return fail('INPUT_UNRECOGNISED', `the JSON is neither ${ATTESTATION_TYPE} nor ${RECEIPT_TYPE}`);
+  const report = isObject(value) ? readTsmJson(value) : null;
+  if (report !== null) return { kind: 'evidence', ...report };
+  const items = recogniseCollateral({ name: 'input', bytes });
+  if (items.length > 0) return { kind: 'collateral', items };
+  return fail(
+    'INPUT_UNRECOGNISED',
+    `the JSON is neither ${ATTESTATION_TYPE} nor ${RECEIPT_TYPE}, no report of configfs-tsm and no collateral`,
+  );
 }
 
 function isSpace(byte: number): boolean {
@@ -99,16 +127,13 @@ function isSpace(byte: number): boolean {
 function decodeText(bytes: Uint8Array): Uint8Array {
   const text = new TextDecoder('latin1').decode(bytes.filter((byte) => !isSpace(byte)));
   if (/^(0x)?([0-9a-fA-F]{2})+$/.test(text)) return fromHex(text.startsWith('0x') ? text.slice(2) : text);
-  const standard = text.replaceAll('-', '+').replaceAll('_', '/');
   try {
-    return fromBase64(standard.padEnd(Math.ceil(standard.length / 4) * 4, '='));
+    return fromAnyBase64(text);
   } catch (cause) {
     return fail(
       'INPUT_UNRECOGNISED',
-      'the input is neither evidence, hexadecimal, base64 nor an attestation file',
-      {
-        cause,
-      },
+      'the input is neither evidence nor collateral, hexadecimal, base64 nor an attestation file',
+      { cause },
     );
   }
 }

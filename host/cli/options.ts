@@ -59,3 +59,14 @@ export function readHex(option: string, text: string, min: number, max: number):
   const bytes = fromHex(text);
   return bytes.length >= min && bytes.length <= max ? bytes : fail('USAGE', `${option}: must be ${wanted}`);
 }
+
+/** An option that is one of fixed words; undefined when it is left out. */
+export function readWord<const Word extends string>(
+  line: CommandLine,
+  name: string,
+  words: readonly Word[],
+): Word | undefined {
+  const text = line.text(name);
+  if (text === undefined) return undefined;
+  return words.find((word) => word === text) ?? fail('USAGE', `--${name}: one of ${words.join(', ')}`);
+}

@@ -4,6 +4,7 @@ import { isObject } from '../../src/codec/json-shape.ts';
 import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
 import type { Check, Verdict, VerdictWord } from '../../verifier/index.ts';
 import { printable } from './errors.ts';
+import { platformRows, shortSaid } from './report-platform.ts';
 
 const COLOURS = { trusted: 'green', authentic: 'yellow', undetermined: 'yellow', rejected: 'red' } as const;
 const MEANINGS: Readonly<Record<VerdictWord, string>> = {
@@ -34,7 +35,7 @@ export function renderVerdict(verdict: Verdict, { colour }: ReportStyle): string
     ),
     ...row('judged', verdict.at === null ? null : `${verdict.mode}, at ${verdict.at}`),
     ...row('valid until', verdict.valid_until),
-    ...renderClaims(verdict.claims),
+    ...verdictClaims(verdict),
     ...row('checks', `${passed} of ${verdict.checks.length} passed`),
     ...verdict.checks.filter(({ status }) => status === 'fail').map((check) => failedLine(check, colour)),
     ...row('not performed', verdict.unverified.join(', ') || null),
@@ -50,23 +51,35 @@ function failedLine({ name, code, clause }: Check, colour: boolean): string {
   return `  ${mark}${' '.repeat(LABEL - 6)}${name}: ${code} (${clause})`;
 }
 
-/** Each claim on a line of its own; registers that are zero are left out. */
+/** Of platforms with many claims those that people decide by; --json has the rest. */
+function verdictClaims({ platform, claims }: Verdict): readonly string[] {
+  const { rows, rest } = platformRows(platform, claims);
+  return [...rows.flatMap(([name, value]) => row(name, value)), ...renderClaims(rest)];
+}
+
+/** Each claim on a line of its own; registers that are zero are left out, bits and versions are one line. */
 export function renderClaims(claims: JsonObject): string[] {
   return Object.entries(claims).flatMap(([name, value]) => claimLines(name, value));
 }
 
 function claimLines(name: string, value: JsonValue | undefined): string[] {
   if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return [];
-  if (Array.isArray(value) && value.every(isObject))
-    return value.flatMap((item, i) => claimLines(`${name}[${i}]`, item));
-  if (isObject(value))
+  if (Array.isArray(value) && (value.every(isObject) || value.some(isLong)))
+    return value.flatMap((item: JsonValue, i) => (isZeros(item) ? [] : claimLines(`${name}[${i}]`, item)));
+  if (isObject(value)) {
+    const said = shortSaid(value);
+    if (said !== null) return row(name, said);
     return Object.entries(value).flatMap(([key, inner]) =>
-      typeof inner === 'string' && /^0+$/.test(inner) && inner.length > 8
-        ? []
-        : claimLines(`${name}.${key}`, inner),
+      isZeros(inner) ? [] : claimLines(`${name}.${key}`, inner),
     );
+  }
   return row(name, typeof value === 'string' ? value : JSON.stringify(value));
 }
+
+const isZeros = (value: JsonValue): boolean =>
+  typeof value === 'string' && value.length > 8 && /^0+$/.test(value);
+/** A measurement, not a word. */
+const isLong = (value: JsonValue): boolean => typeof value === 'string' && value.length >= 64;
 
 function row(name: string, value: string | null): string[] {
   return value === null ? [] : [`  ${printable(name).padEnd(LABEL)} ${printable(value)}`];

@@ -2,181 +2,60 @@
  * `assay simulate`: writes evidence of the genuine form under a root of its own, healthy or with a named fault, for
  * people who test a verifier: ours or another one.
  */
-import { createPublicKey, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { nodeCrypto } from '../../native/crypto.ts';
-import { utf8 } from '../../src/base/bytes.ts';
-import { AssayError, fail } from '../../src/base/errors.ts';
-import { toHex } from '../../src/base/hex.ts';
-import { formatPem } from '../../src/codec/pem.ts';
-import { NSM_MAX_FIELD } from '../../src/evidence/nsm.ts';
-import { type NitroDocument, parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
-import { type ImageMeasurements, measureText, PCR_SIZE } from '../../src/image/pcr.ts';
-import {
-  createNitroHardware,
-  FAULT_NAMES,
-  type NitroHardware,
-  parseFaults,
-  refuseBesideHardware,
-} from '../simulator/index.ts';
-import { deriveFrom } from '../simulator/state.ts';
+import { fail } from '../../src/base/errors.ts';
+import { refuseBesideHardware } from '../simulator/index.ts';
 import { reportError } from './errors.ts';
-import { readFile } from './input.ts';
 import type { Io } from './io.ts';
-import { type CommandLine, readCommandLine, readHex } from './options.ts';
+import { type CommandLine, readCommandLine } from './options.ts';
+import { AMD_HELP, AMD_OPTIONS, simulateSnp } from './simulate-amd.ts';
+import { INTEL_HELP, INTEL_OPTIONS, simulateSgx, simulateTdx } from './simulate-intel.ts';
+import { NITRO_HELP, NITRO_OPTIONS, simulateNitro } from './simulate-nitro.ts';
 
-export const SIMULATE_HELP: string = `Usage: assay simulate nitro -o FILE [options]
+export const SIMULATE_HELP: string = `Usage: assay simulate nitro|tdx|sgx|snp -o FILE|FOLDER [options]
 
-Writes an attestation document of simulated Nitro hardware: the genuine form, under a root
-that no vendor has. A verifier accepts it only when its trust policy names that root.
+Writes evidence of simulated hardware: the genuine form, under a root that no vendor has, with
+the collateral that its vendor would serve. A verifier accepts it only when its trust policy
+names that root.
 
-  -o FILE            the document
-  --root FILE        writes the root certificate (PEM)
   --seed FILE        32 bytes that make the hardware; random when left out: another root each time
-  --user-data HEX    what the enclave asked to be signed, at most ${NSM_MAX_FIELD} bytes each
-  --nonce HEX
-  --public-key FILE  a public key, PEM or DER
-  --pcr N=HEX        a register, 48 bytes; 0 to 2 have made-up values when left out
-  --countersign FILE signs the claims of this document of an emulated module (QEMU's), which nobody has
-                     signed, at its own time: so that all but the signature can be judged
-  --fault NAME       ${FAULT_NAMES.slice(0, 3).join(', ')},
-                     ${FAULT_NAMES.slice(3).join(', ')}; may be repeated
+  --fault NAME       may be repeated
   --json             prints one JSON object instead of text
-`;
 
-const TEXT = { type: 'string' } as const;
-const LIST = { type: 'string', multiple: true } as const;
-const OPTIONS = {
+assay simulate ${NITRO_HELP}
+assay simulate ${INTEL_HELP}
+assay simulate ${AMD_HELP}`;
+
+const PLATFORMS: Readonly<Record<string, (line: CommandLine, io: Io) => Promise<number>>> = {
+  nitro: simulateNitro,
+  tdx: simulateTdx,
+  sgx: simulateSgx,
+  snp: simulateSnp,
+};
+
+const OWN = { nitro: NITRO_OPTIONS, tdx: INTEL_OPTIONS, sgx: INTEL_OPTIONS, snp: AMD_OPTIONS } as const;
+const COMMON = {
   output: { type: 'string', short: 'o' },
-  root: TEXT,
-  seed: TEXT,
-  'user-data': TEXT,
-  nonce: TEXT,
-  'public-key': TEXT,
-  pcr: LIST,
-  countersign: TEXT,
-  fault: LIST,
+  seed: { type: 'string' },
+  fault: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-const SEED_BYTES = 32;
-
 /** Returns the exit status. Nothing is written unless everything was understood. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   try {
-    const line = readCommandLine('simulate', args, OPTIONS, [0, 1]);
+    const named = args.find((argument) => Object.hasOwn(OWN, argument)) as keyof typeof OWN | undefined;
+    const line = readCommandLine('simulate', args, { ...COMMON, ...OWN[named ?? 'nitro'] }, [0, 1]);
     if (line.flag('help')) {
       io.out(SIMULATE_HELP);
       return 0;
     }
-    const [platform] = line.positionals;
-    if (platform !== 'nitro') fail('USAGE', 'assay simulate: name a platform; there is nitro');
+    const simulate = PLATFORMS[line.positionals[0] ?? ''];
+    if (simulate === undefined)
+      return fail('USAGE', `assay simulate: name a platform; there are ${Object.keys(PLATFORMS).join(', ')}`);
     refuseBesideHardware();
-    return await simulateNitro(line, io);
+    return await simulate(line, io);
   } catch (error) {
     return reportError(error, io);
-  }
-}
-
-async function simulateNitro(line: CommandLine, io: Io): Promise<number> {
-  const output = line.text('output') ?? fail('USAGE', 'assay simulate: -o FILE is missing');
-  const emulated = readEmulated(line);
-  const hardware = await createNitroHardware({
-    derive: deriveFrom(readSeed(line.text('seed'))),
-    faults: parseFaults(line.texts('fault')),
-    now: emulated === null ? () => io.now() : () => emulated.timestamp,
-  });
-  const document = await (emulated === null ? attest(line, hardware) : hardware.countersign(emulated));
-  const root = line.text('root');
-  write(output, document);
-  if (root !== undefined) write(root, utf8(formatPem('CERTIFICATE', hardware.rootCertificate)));
-  const { moduleId } = parseNitro(document);
-  const named = { platform: 'nitro', name: hardware.rootName, spki_sha256: toHex(hardware.rootSpkiSha256) };
-  if (line.flag('json')) {
-    io.out(`${JSON.stringify({ simulated: true, document: output, module_id: moduleId, root: named })}\n`);
-  } else {
-    io.out(`simulated document of ${moduleId}: ${output}\n`);
-    io.out(`its root, for "simulated" in a trust policy: ${JSON.stringify(named)}\n`);
-  }
-  return 0;
-}
-
-/** A document of a machine that was just started, with the fields and registers of the command line. */
-function attest(line: CommandLine, hardware: NitroHardware): Promise<Uint8Array> {
-  const fields = {
-    userData: optionalHex(line, 'user-data'),
-    nonce: optionalHex(line, 'nonce'),
-    publicKey: readPublicKey(line.text('public-key')),
-  };
-  const registers = readRegisters(line.texts('pcr'));
-  const module = hardware.launch();
-  const boot = module.bootRegisters(imageOf(registers));
-  const all = Array.from({ length: 16 }, (_, index) => index);
-  const locked = new Map(all.map((index) => [index, boot.get(index) ?? new Uint8Array(PCR_SIZE)]));
-  for (const [index, value] of registers) if (index > 2) locked.set(index, value);
-  return module.attest(locked, fields);
-}
-
-/** What an emulated module claimed; nothing of it can be another claim of the command line's. */
-function readEmulated(line: CommandLine): NitroDocument | null {
-  const path = line.text('countersign');
-  if (path === undefined) return null;
-  const other = (['user-data', 'nonce', 'public-key'] as const).find((name) => line.text(name) !== undefined);
-  if (other !== undefined || line.texts('pcr').length > 0)
-    fail('USAGE', `--countersign: the document has its own ${other ?? 'pcr'}`);
-  return parseEmulatedNitro(readFile(path));
-}
-
-function imageOf(registers: ReadonlyMap<number, Uint8Array>): ImageMeasurements {
-  const value = (index: number): Uint8Array =>
-    registers.get(index) ?? measureText(nodeCrypto, `assay simulated image, register ${index}`);
-  return { pcr0: value(0), pcr1: value(1), pcr2: value(2) };
-}
-
-function readRegisters(given: readonly string[]): ReadonlyMap<number, Uint8Array> {
-  const registers = new Map<number, Uint8Array>();
-  for (const text of given) {
-    const match = /^(\d|[12]\d|3[01])=(.*)$/s.exec(text);
-    const index = Number(match?.[1]);
-    if (match === null || registers.has(index))
-      return fail('USAGE', `--pcr: ${JSON.stringify(text)} is not N=HEX, once for each N`);
-    registers.set(index, readHex('--pcr', match[2] as string, PCR_SIZE, PCR_SIZE));
-  }
-  return registers;
-}
-
-function optionalHex(line: CommandLine, name: string): Uint8Array | null {
-  const text = line.text(name);
-  return text === undefined ? null : readHex(`--${name}`, text, 0, NSM_MAX_FIELD);
-}
-
-function readSeed(path: string | undefined): Uint8Array {
-  if (path === undefined || path === 'random') return new Uint8Array(randomBytes(SEED_BYTES));
-  const seed = readFile(path);
-  return seed.length === SEED_BYTES ? seed : fail('USAGE', `--seed: ${path} is not of ${SEED_BYTES} bytes`);
-}
-
-/** As hardware would carry it: DER SubjectPublicKeyInfo. */
-function readPublicKey(path: string | undefined): Uint8Array | null {
-  if (path === undefined) return null;
-  const file = readFile(path);
-  try {
-    const key = Buffer.from(file);
-    const isPem = key.subarray(0, 5).toString('latin1') === '-----';
-    const imported = isPem ? createPublicKey(key) : createPublicKey({ key, format: 'der', type: 'spki' });
-    const spki = new Uint8Array(imported.export({ format: 'der', type: 'spki' }));
-    if (spki.length <= NSM_MAX_FIELD) return spki;
-  } catch (cause) {
-    throw new AssayError('USAGE', `--public-key: ${path} is no public key`, { cause });
-  }
-  return fail('USAGE', `--public-key: ${path} is longer than ${NSM_MAX_FIELD} bytes`);
-}
-
-function write(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(path, bytes);
-  } catch (cause) {
-    throw new AssayError('USAGE', `cannot write ${path}`, { cause });
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Trust on first use: takes a running service's measurements, name and configuration from its own evidence. The
  * evidence must be genuine and answer our challenge in our session; that the service is the right one is believed.
+ * This is of Nitro; services on other platforms are learnt in `trust-evidence.ts`.
  */
-import { randomBytes } from 'node:crypto';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { isZero } from '../../src/base/bytes.ts';
 import type { Millis } from '../../src/base/clock.ts';
@@ -25,14 +25,6 @@ export interface EndpointEvidence {
 
 /** Registers that name an image: kernel and all, and its signer when it has one. */
 const IMAGE_REGISTERS = [0, 1, 2, 8] as const;
-
-/** `now` is asked after the answer: a quote can take a minute, and is not from the future for that. */
-export async function learnService(url: string, now: () => Millis): Promise<TrustPolicy> {
-  const { attestEndpoint } = await import('../client/index.ts');
-  const challenge = new Uint8Array(randomBytes(32));
-  const endpoint = await attestEndpoint(url, challenge);
-  return policyFromEvidence(endpoint, challenge, now());
-}
 
 /** Throws the code of the verdict unless the evidence is trusted under the very policy that is made from it. */
 export async function policyFromEvidence(

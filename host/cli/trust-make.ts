@@ -1,6 +1,7 @@
 /**
- * Makes a trust policy from what its author already trusts: the measurements of an image (our measurements.json or
- * any output of nitro-cli) and the configuration of the service. Nothing is assumed: what is not known must be said.
+ * Makes a trust policy from what its author already trusts: the measurements of an image (our measurements.json, any
+ * output of nitro-cli, or that of assay image measure) and the configuration of the service. Nothing is assumed: what
+ * is not known must be said.
  */
 import { nodeCrypto } from '../../native/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
@@ -8,10 +9,14 @@ import { toHex } from '../../src/base/hex.ts';
 import { isObject } from '../../src/codec/json-shape.ts';
 import { type JsonObject, type JsonValue, parseJson } from '../../src/codec/json.ts';
 import { readTrustPolicy, type TrustPolicy } from '../../verifier/index.ts';
+import { type GuestFacts, guestFacts } from './trust-facts.ts';
 
 /** What is known about the service and its image; null is not known. */
 export interface TrustFacts {
+  /** Of Nitro; empty on other platforms. */
   readonly pcrs: Readonly<Record<string, readonly string[]>>;
+  /** Of another platform. */
+  readonly guest?: GuestFacts;
   readonly origin: string | null;
   /** Hex, or `any`. */
   readonly configDigest: string | null;
@@ -25,6 +30,11 @@ export interface TrustChoices {
   /** Says aloud that any service on this image will do. */
   readonly anyService: boolean;
   readonly provenance?: 'trust-on-first-use';
+  /** Where it is not Nitro, whose part is made of the registers: the part of the platform. */
+  readonly platforms?: JsonObject;
+  readonly hardware?: 'any' | JsonObject;
+  readonly freshness?: Readonly<Partial<Record<'max_age_seconds' | 'nonce', JsonValue>>>;
+  readonly revocation?: 'required' | 'any';
 }
 
 const MAX_JSON = 4 * 1024 * 1024;
@@ -32,19 +42,21 @@ const DEFAULT_MAX_AGE_SECONDS = 300;
 
 export function buildTrustPolicy(facts: TrustFacts, choices: TrustChoices): TrustPolicy {
   const { simulatedRoots } = facts;
+  const { platforms = { nitro: { pcrs: facts.pcrs, debug: 'reject' } } } = choices;
+  const [platform = 'nitro'] = Object.keys(platforms);
   const policy = {
     version: 1,
     service: choices.anyService ? 'any' : serviceOf(facts),
-    hardware: { ids: 'any' },
-    platforms: { nitro: { pcrs: facts.pcrs, debug: 'reject' } },
-    freshness: { max_age_seconds: DEFAULT_MAX_AGE_SECONDS, nonce: 'session' },
-    revocation: 'required',
+    hardware: { ids: choices.hardware ?? 'any' },
+    platforms,
+    freshness: { max_age_seconds: DEFAULT_MAX_AGE_SECONDS, nonce: 'session', ...choices.freshness },
+    revocation: choices.revocation ?? 'required',
     simulated:
       simulatedRoots.length === 0
         ? 'reject'
         : {
             roots: simulatedRoots.map(({ name, spkiSha256 }) => ({
-              platform: 'nitro',
+              platform,
               spki_sha256: spkiSha256,
               name,
             })),
@@ -71,25 +83,31 @@ function serviceOf({ origin, configDigest, authorities }: TrustFacts): JsonObjec
 
 /**
  * Reads `Measurements` as nitro-cli build-enclave, describe-eif and describe-enclaves write them, with the facts that
- * our own build puts beside them under `Assay`.
+ * our own build puts beside them under `Assay`; and what other platforms measure, in the same form.
  */
 export function readMeasurements(bytes: Uint8Array, path: string): TrustFacts {
   const value = parseJson(bytes, { maxBytes: MAX_JSON, maxDepth: 32, path });
   const entry = Array.isArray(value) ? onlyOne(value, path) : value;
   const measurements = isObject(entry) ? entry['Measurements'] : undefined;
   if (!isObject(entry) || !isObject(measurements))
-    return fail('JSON_SHAPE', `${path}: no Measurements as nitro-cli or make build write them`);
+    return fail(
+      'JSON_SHAPE',
+      `${path}: no Measurements as nitro-cli, make build or assay image measure write them`,
+    );
+  const guest = guestFacts(measurements, path);
   const pcrs = Object.entries(measurements).flatMap(([key, measured]) => {
     const register = /^PCR([0-9]{1,2})$/.exec(key)?.[1];
     if (register === undefined) return [];
     if (typeof measured !== 'string') return fail('JSON_SHAPE', `${path}: Measurements.${key} is not text`);
     return [[register, [measured.toLowerCase()]] as const];
   });
+  if (guest !== null && pcrs.length > 0) fail('JSON_SHAPE', `${path}: measurements of two platforms`);
   const facts = isObject(entry['Assay']) ? entry['Assay'] : {};
   const rootName = text(facts, 'SimulatedRootName');
   const rootHash = text(facts, 'SimulatedRootSpkiSha256');
   return {
     pcrs: Object.fromEntries(pcrs),
+    ...(guest === null ? {} : { guest }),
     origin: text(facts, 'Origin'),
     configDigest: text(facts, 'ConfigDigest'),
     authorities: text(facts, 'PolicyAuthorities')?.split(',') ?? null,

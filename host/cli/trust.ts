@@ -6,25 +6,35 @@ import { isAddress, readFile, readInput } from './input.ts';
 import type { Io } from './io.ts';
 import { type CommandLine, readCommandLine } from './options.ts';
 import { refuseOverwrite, writeWhole } from './output.ts';
-import { printable } from './errors.ts';
-import { namedTrustPolicy } from './trust-file.ts';
-import { learnService } from './trust-first-use.ts';
+import { learnEvidence, learnService } from './trust-evidence.ts';
+import { namedTrustPolicy, readTrustFile } from './trust-file.ts';
+import { GUEST_HELP, GUEST_OPTIONS, refuseGuestOptions } from './trust-guest.ts';
 import { readMeasurements } from './trust-make.ts';
 import { TRUST_OPTIONS, trustFromFacts } from './trust-options.ts';
+import { compareTrust, describeDifferences, describeTrust, openings } from './trust-show.ts';
 
-export const TRUST_HELP = `Usage: assay trust ACTION
+export const TRUST_HELP: string = `Usage: assay trust ACTION
 
-  init MEASUREMENTS [-o FILE]   makes a policy from measurements.json or the output of nitro-cli
+  init MEASUREMENTS [-o FILE]   makes a policy from measurements.json, the output of nitro-cli
+                                or of assay image measure
     --config FILE               the measured configuration: gives origin, digest, authorities
     --origin NAME               the service's name
     --config-digest HEX|any     digest of the configuration
     --authority HEX             raw Ed25519 key whose policy orders count; repeat for more
     --simulated-root NAME=HEX   accept a simulated root by name and SPKI SHA-256
     --any-service               any service on this image will do
+    --max-age SECONDS|any       of the evidence (300)
+    --challenge WHERE           quote, session or any: where the verifier's must stand (session)
+    --platform NAME             what the measurements must be of
     --force                     overwrite FILE
-  init URL --trust-on-first-use believes what a running service says, once
+${GUEST_HELP}  init URL --trust-on-first-use believes what a running service says, once
+  init --from EVIDENCE --trust-on-first-use
+                                believes what a quote, a report or a document says, once it is proven genuine
+    --collateral PATH           what the vendor publishes, as for assay verify; repeat for more
+    --at TIME                   judge it at this time (RFC 3339) instead of now
   show FILE                     says what a policy accepts and what it waives
   check FILE                    says whether a policy is complete
+  diff FILE FILE                says what the second accepts otherwise
 
   --json                        prints one JSON object
 `;
@@ -35,6 +45,11 @@ const INIT = {
   ...SHOW,
   output: { type: 'string', short: 'o' },
   ...TRUST_OPTIONS,
+  ...GUEST_OPTIONS,
+  platform: { type: 'string' },
+  from: { type: 'string' },
+  collateral: { type: 'string', multiple: true },
+  at: { type: 'string' },
   'trust-on-first-use': FLAG,
   force: FLAG,
 } as const;
@@ -44,11 +59,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const [action, ...rest] = args;
   switch (action) {
     case 'init':
-      return init(readCommandLine('trust init', rest, INIT, [1, 1]), io);
+      return init(readCommandLine('trust init', rest, INIT, [0, 1]), io);
     case 'show':
       return show(readCommandLine('trust show', rest, SHOW, [1, 1]), io);
     case 'check':
       return check(readCommandLine('trust check', rest, SHOW, [1, 1]), io);
+    case 'diff':
+      return diff(readCommandLine('trust diff', rest, SHOW, [2, 2]), io);
     case '--help':
     case '-h':
       io.out(TRUST_HELP);
@@ -62,12 +79,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 }
 
 async function init(line: CommandLine, io: Io): Promise<number> {
-  const source = line.positionals[0] as string;
+  if (line.flag('help')) {
+    io.out(TRUST_HELP);
+    return 0;
+  }
   const output = line.text('output');
   if (output !== undefined) refuseOverwrite(output, line.flag('force'));
-  const policy = isAddress(source)
-    ? await fromService(source, line, io)
-    : await fromMeasurements(source, line, io);
+  const policy = await made(line, io);
   const text = `${JSON.stringify(policy, null, 2)}\n`;
   if (output === undefined) {
     io.out(text);
@@ -79,28 +97,50 @@ async function init(line: CommandLine, io: Io): Promise<number> {
   io.out(
     line.flag('json')
       ? `${JSON.stringify({ file: output, trust_sha256: digest })}\n`
-      : `${output}: sha256 ${digest}\n${describe(written)}`,
+      : `${output}: sha256 ${digest}\n${describeTrust(written)}`,
   );
   return 0;
 }
 
-async function fromService(url: string, line: CommandLine, io: Io): Promise<TrustPolicy> {
+/** From measurements, from evidence in a file, or from a running service. */
+async function made(line: CommandLine, io: Io): Promise<TrustPolicy> {
+  const [source] = line.positionals;
+  const evidence = line.text('from');
+  if ((source === undefined) === (evidence === undefined))
+    fail('USAGE', 'assay trust init: give measurements, an address or --from EVIDENCE, and one of them');
+  const address = source !== undefined && isAddress(source);
+  if (source !== undefined && !address) return fromMeasurements(source, line, io);
   if (!line.flag('trust-on-first-use'))
     fail(
       'USAGE',
-      'assay trust init: a service cannot vouch for itself; give measurements, or --trust-on-first-use',
+      address
+        ? 'assay trust init: a service cannot vouch for itself; give measurements, or --trust-on-first-use'
+        : 'assay trust init: evidence does not say what is right; give measurements, or --trust-on-first-use',
     );
-  const policy = await learnService(url, () => io.now());
+  const policy = address
+    ? await learnService(source, line, io)
+    : await learnEvidence(evidence as string, line, io);
   io.err(
-    'assay: this policy believes what the service said of itself today; every verdict will say trust-on-first-use\n',
+    `assay: this policy believes what the ${address ? 'service' : 'evidence'} said of itself${address ? ' today' : ''}; every verdict will say trust-on-first-use\n`,
   );
   return policy;
 }
 
 async function fromMeasurements(path: string, line: CommandLine, io: Io): Promise<TrustPolicy> {
   if (line.flag('trust-on-first-use'))
-    fail('USAGE', 'assay trust init: --trust-on-first-use goes with an address');
-  return trustFromFacts(readMeasurements(await readInput(path, io), path), line);
+    fail('USAGE', 'assay trust init: --trust-on-first-use goes with an address or --from EVIDENCE');
+  for (const option of ['collateral', 'at'])
+    if (line.text(option) !== undefined)
+      fail('USAGE', `assay trust init: --${option} goes with --from EVIDENCE`);
+  const facts = readMeasurements(await readInput(path, io), path);
+  const platform = facts.guest?.platform ?? 'nitro';
+  const wanted = line.text('platform') ?? platform;
+  if (wanted !== platform)
+    fail('PLATFORM_UNKNOWN', `${path}: the measurements are of ${platform}, not of ${wanted}`);
+  refuseGuestOptions(platform, line);
+  if (platform === 'nitro' && line.flag('pin-hardware'))
+    fail('USAGE', 'assay trust init: --pin-hardware goes with evidence that names the machine: --from');
+  return trustFromFacts(facts, line);
 }
 
 async function read(line: CommandLine, io: Io): Promise<TrustPolicy> {
@@ -110,7 +150,7 @@ async function read(line: CommandLine, io: Io): Promise<TrustPolicy> {
 
 async function show(line: CommandLine, io: Io): Promise<number> {
   const policy = await read(line, io);
-  io.out(line.flag('json') ? `${JSON.stringify(policy)}\n` : describe(policy));
+  io.out(line.flag('json') ? `${JSON.stringify(policy)}\n` : describeTrust(policy));
   return 0;
 }
 
@@ -126,43 +166,14 @@ async function check(line: CommandLine, io: Io): Promise<number> {
   return 0;
 }
 
-/** The expectations that a policy opts out of, by their place in the file. */
-function openings(policy: TrustPolicy): readonly string[] {
-  const { service, platforms, freshness } = policy;
-  const nitro = platforms.nitro;
-  const rows: readonly (readonly [string, boolean])[] = [
-    ['service', service === 'any'],
-    ['service.config_digest', service !== 'any' && service.config_digest === 'any'],
-    ['service.policy_authorities', service !== 'any' && service.policy_authorities === 'any'],
-    ['hardware.ids', policy.hardware.ids === 'any'],
-    ['platforms.nitro.pcrs', nitro?.pcrs === 'any'],
-    ['platforms.nitro.debug', nitro?.debug === 'allow'],
-    ['platforms.nitro.partitions', nitro?.partitions === 'any'],
-    ['freshness.max_age_seconds', freshness.max_age_seconds === 'any'],
-    ['freshness.nonce', freshness.nonce === 'any'],
-    ['revocation', policy.revocation === 'any'],
-    ['witnesses', true],
-    ['provenance', policy.provenance !== undefined],
-  ];
-  return rows.filter(([, open]) => open).map(([name]) => name);
-}
-
-function describe(policy: TrustPolicy): string {
-  const { service, platforms, freshness, simulated } = policy;
-  const pcrs = platforms.nitro?.pcrs;
-  const lines = [
-    `service        ${service === 'any' ? 'any' : printable(service.origin)}`,
-    ...(service === 'any' ? [] : [`configuration  ${service.config_digest}`]),
-    ...(service === 'any' ? [] : [`authorities    ${[service.policy_authorities].flat().join(', ')}`]),
-    ...(pcrs === undefined || pcrs === 'any'
-      ? [`measurements   ${pcrs ?? 'none: Nitro is not accepted'}`]
-      : Object.entries(pcrs).flatMap(([index, values]) =>
-          values.map((value) => `PCR${index.padEnd(12)}${value}`),
-        )),
-    `debug mode     ${platforms.nitro?.debug ?? 'reject'}`,
-    `freshness      at most ${freshness.max_age_seconds} s old, challenge in ${freshness.nonce}`,
-    `simulated      ${simulated === 'reject' ? 'rejected' : simulated.roots.map(({ name }) => printable(name)).join(', ')}`,
-    `waives         ${openings(policy).join(', ') || 'nothing'}`,
-  ];
-  return `${lines.join('\n')}\n`;
+/** The differences are the answer: the exit status is 0 either way. */
+function diff(line: CommandLine, io: Io): number {
+  const [before, after] = line.positionals.map(readTrustFile) as [TrustPolicy, TrustPolicy];
+  const differences = compareTrust(before, after);
+  io.out(
+    line.flag('json')
+      ? `${JSON.stringify({ same: differences.length === 0, differences })}\n`
+      : describeDifferences(before, after),
+  );
+  return 0;
 }

@@ -1,9 +1,11 @@
 /** `assay inspect`: what bytes say of themselves, in every form, and nothing of whether it is true. */
 import { describe, expect, it } from 'vitest';
 import { formatPem } from '../../src/codec/pem.ts';
+import { recogniseCollateral, writeBundle } from '../../src/collateral/index.ts';
 import { formatReceiptFile } from '../../src/log/index.ts';
 import { formatAttestation } from '../../src/statement/index.ts';
 import { assay } from '../support/cli.ts';
+import { authority } from '../support/made-collateral.ts';
 import { makePki } from '../support/nitro-pki.ts';
 import { makeService } from '../support/nitro-service.ts';
 import { TestLog } from '../support/log.ts';
@@ -30,7 +32,7 @@ describe('inspect', () => {
     expect(status).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       verified: false,
-      platform: 'sev-snp',
+      platform: 'snp',
       product: 'Turin',
       signer: 'vcek',
       vmpl: 0,
@@ -41,10 +43,9 @@ describe('inspect', () => {
     const broken = leastReport();
     broken[0x330] = 1;
     expect((await assay(['inspect', '-'], { stdin: broken })).err).toContain('STRUCT_NOT_ZERO');
-    // No verifier judges it yet, and none says anything of it.
-    expect((await assay(['verify', '-', '--authentic-only'], { stdin: leastReport() })).err).toContain(
-      'PLATFORM_UNKNOWN',
-    );
+    const text = (await assay(['inspect', '-'], { stdin: leastReport() })).out;
+    expect(text).toMatch(/^ {2}reported_tcb {6}raw 0{16}, fmc 0, bootloader 0, tee 0, snp 0, microcode 0$/m);
+    expect(text).toMatch(/^ {2}policy {12}abi_major 0, abi_minor 0; smt_allowed; not .*debug_allowed/m);
   });
 
   it('shows what bytes say and judges nothing', async () => {
@@ -56,6 +57,14 @@ describe('inspect', () => {
     expect(whole.out).toMatch(/^NOT VERIFIED/);
     expect(whole.out).toContain('sim.example.org/log');
     expect((await assay(['inspect', '-'], { stdin: 'x' })).status).toBe(2);
+    const endorsements = writeBundle(recogniseCollateral({ name: 'ca', bytes: authority('Some CA') }));
+    const endorsed = formatAttestation({ ...service.attestation, endorsements });
+    expect((await assay(['inspect', '-', '--json'], { stdin: endorsed })).json()).toMatchObject({
+      kind: 'enclave',
+      endorsements: { items: [{ kind: 'certificate', subject: 'Some CA' }], ignored: [] },
+    });
+    const foreign = formatAttestation({ ...service.attestation, endorsements: Uint8Array.of(1) });
+    expect((await assay(['inspect', '-'], { stdin: foreign })).out).toMatch(/^ {4}ignored: endorsements: /m);
     const log = new TestLog();
     log.startEpoch();
     const receipt = { receipt: log.receipt(0), attestation: service.attestation, seal: null };

@@ -196,7 +196,7 @@ describe('exit status', () => {
       [[path, '--trust', good, '--authentic-only'], 'USAGE'],
       [['assay://localhost:1', '--at', AT], 'USAGE'],
       [[path, '--collateral', path], 'USAGE'],
-      [[path, '--platform', 'sgx'], 'PLATFORM_UNKNOWN'],
+      [[path, '--platform', 'cca'], 'PLATFORM_UNKNOWN'],
       [[attestation, '--platform', 'tdx'], 'PLATFORM_UNKNOWN'],
       [[path, '--trust', join(folder, 'absent')], 'FILE_UNREADABLE'],
       [[path, '--trust', path], 'JSON_TEXT_INVALID'],

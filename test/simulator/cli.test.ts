@@ -9,7 +9,7 @@ import { main } from '../../host/cli/main.ts';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { fromHex } from '../../src/base/hex.ts';
 import { parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
-import { verifyNitro } from '../../verifier/nitro.ts';
+import { verifyNitro } from '../../verifier/nitro/index.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { itWithOpenssl } from '../support/openssl.ts';
 import { vectors } from '../support/vectors.ts';
@@ -130,7 +130,7 @@ describe('assay simulate nitro', () => {
 
   it.each([
     ['no platform', []],
-    ['another platform', ['tdx', '-o', file('no')]],
+    ['another platform', ['cca', '-o', file('no')]],
     ['no output', ['nitro']],
     ['an unknown option', ['nitro', '-o', file('no'), '--trusted']],
     ['an unknown fault', ['nitro', '-o', file('no'), '--fault', 'gremlin']],

@@ -12,7 +12,7 @@ import { utf8 } from '../../src/base/bytes.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { appraiseNitro, NITRO_ROOTS, verifyNitro } from '../../verifier/nitro.ts';
+import { appraiseNitro, NITRO_ROOTS, verifyNitro } from '../../verifier/nitro/index.ts';
 import { webCrypto } from '../../verifier/webcrypto.ts';
 import { CORPUS, corpusBytes } from '../support/corpus.ts';
 import { MEASURED, simulatedMachine, type SimulatedMachine } from '../support/simulated.ts';
