@@ -1,6 +1,6 @@
 /**
  * The boot order of design section 5, as one straight line: entropy from the hardware, configuration measured
- * and locked before it is parsed, boot keys, key release, birth check, log recovered and verified, identity
+ * for good before it is parsed, boot keys, key release, birth check, log recovered and verified, identity
  * quote, `epoch_start`, serve. Each step throws a typed error; there is no step that can be skipped.
  */
 import { readU64, utf8 } from '../src/base/bytes.ts';
@@ -30,7 +30,7 @@ import { createDecider, createPolicies, type Policies } from './decide/index.ts'
 import { type BootKeys, type Keyring, makeBootKeys } from './keys/index.ts';
 import type { ReleaseBackend } from './keys/keyring.ts';
 import { obtainKeyring } from './keys/obtain.ts';
-import { attestRelease, type AttestRelease } from './keys/release.ts';
+import { attestRelease, type AttestReleaseTo } from './keys/release.ts';
 import {
   DEFAULT_LEDGER_LIMITS,
   type Ledger,
@@ -40,12 +40,12 @@ import {
   recoverLog,
   type StoreClient,
 } from './ledger/index.ts';
-import { createClock, type EnclaveClock } from './platform/clock.ts';
+import { createClock, type EnclaveClock, UNBOUNDED_ERROR_MS } from './platform/clock.ts';
 import type { Platform } from './platform/index.ts';
 import { enclaveServices } from './services.ts';
 import type { Handlers } from './server/index.ts';
 
-/** What differs between a Nitro enclave and a simulated one; everything else is the same code. */
+/** What differs between machines, real and simulated; everything else is the same code. */
 export interface Machine {
   readonly platform: Platform;
   readonly crypto: Crypto;
@@ -54,7 +54,7 @@ export interface Machine {
   /** The bytes of the measured configuration. */
   readonly config: Uint8Array;
   readonly store: (config: EnclaveConfig) => Promise<StoreClient>;
-  readonly release: (config: EnclaveConfig, attest: AttestRelease) => ReleaseBackend;
+  readonly release: (config: EnclaveConfig, attestTo: AttestReleaseTo) => ReleaseBackend;
   readonly compile: (bundle: Uint8Array) => Promise<CompiledPolicy>;
   readonly monotonicNs: () => bigint;
   readonly console: Console;
@@ -69,8 +69,6 @@ export interface Booted {
 
 const MAX_BUNDLE = 1_048_576;
 const SEAL_SPACING_MS = 1_000;
-/** PCR16: the first register that is ours; it says which configuration this boot read. */
-const CONFIG_REGISTER = 16;
 
 interface Ground {
   readonly machine: Machine;
@@ -85,16 +83,18 @@ async function layGround(machine: Machine): Promise<Ground> {
   const { platform, crypto } = machine;
   const bootId = await platform.random(32);
   const configDigest = crypto.sha256(machine.config);
-  await platform.extendAndLock(CONFIG_REGISTER, configDigest);
-  await platform.lockAll();
+  await platform.measureConfiguration(configDigest);
   const config = parseConfig(machine.config, machine.platformConfig);
   machine.console({ event: 'measured', origin: config.origin });
   const keys = makeBootKeys(crypto, bootId);
-  const kin = createKin({ crypto, config, measurements: await platform.measurements() });
+  const kin = createKin({ crypto, config, image: await platform.image() });
   return { machine, config, configDigest, keys, kin, store: await machine.store(config) };
 }
 
 async function startClock(machine: Machine): Promise<EnclaveClock> {
+  const source = machine.platform.time;
+  if (!source.signed)
+    return createClock(source.source, machine.monotonicNs, await source.read(), UNBOUNDED_ERROR_MS);
   const started = machine.monotonicNs();
   // A quote over nothing: only its signed time is wanted, and it leaves the enclave nowhere.
   const { time } = await machine.platform.quote({
@@ -103,7 +103,7 @@ async function startClock(machine: Machine): Promise<EnclaveClock> {
     recipient: null,
   });
   if (time === null) fail('QUOTE_UNAVAILABLE', 'the platform gives no signed time');
-  return createClock('nitro-nsm', machine.monotonicNs, time, Number(machine.monotonicNs() - started) / 1e6);
+  return createClock(source.source, machine.monotonicNs, time, Number(machine.monotonicNs() - started) / 1e6);
 }
 
 function identityOf(ground: Ground, keyring: Keyring, epoch: number): Omit<Identity, 'challengeRoot'> {
@@ -225,7 +225,7 @@ export async function boot(machine: Machine): Promise<Booted> {
   const { config, keys, store, kin } = ground;
   const clock = await startClock(machine);
   await store.open();
-  const attest = attestRelease({
+  const attestTo = attestRelease({
     hashing: machine.crypto,
     platform: machine.platform,
     origin: config.origin,
@@ -233,7 +233,7 @@ export async function boot(machine: Machine): Promise<Booted> {
     configDigest: ground.configDigest,
     keyId: config.keyring.kmsKeyId,
   });
-  const keyring = await obtainKeyring(ground, clock, machine.release(config, attest));
+  const keyring = await obtainKeyring(ground, clock, machine.release(config, attestTo));
   machine.console({ event: 'keyring' });
 
   const logKey = keyring.named[0]?.key as Uint8Array;
@@ -248,7 +248,7 @@ export async function boot(machine: Machine): Promise<Booted> {
   machine.console({ event: 'recovered', size: recovered.size, epoch });
 
   const quoter = createQuoter(machine.platform, machine.monotonicNs, (quote, roundTripMs) => {
-    if (quote.time !== null) clock.anchor(quote.time, roundTripMs);
+    if (machine.platform.time.signed && quote.time !== null) clock.anchor(quote.time, roundTripMs);
   });
   const attestor = createAttestor({
     hashing: machine.crypto,
@@ -313,6 +313,7 @@ export async function boot(machine: Machine): Promise<Booted> {
     services: enclaveServices({
       config,
       simulated: machine.platform.simulated,
+      platform: machine.platform.kind,
       epoch,
       clock,
       attestor,

@@ -6,6 +6,7 @@
 import { CID_ANY, connect, nodeCrypto, openNsm } from '../native/index.ts';
 import { parseEmulatedNitro } from '../src/evidence/nitro.ts';
 import { createKmsBackend } from './keys/kms.ts';
+import { documentsOf } from './keys/release.ts';
 import { createRpcStore } from './ledger/index.ts';
 import { EMULATED_CONFIG, kmsPortOf } from './platform/emulated-config.ts';
 import { requireOnlyPlatform } from './platform/hardware.ts';
@@ -22,12 +23,12 @@ await start(
       platform: createNitroPlatform(openNsm(), { simulated: true, parse: parseEmulatedNitro }),
       store: async ({ storePort, own }) =>
         createRpcStore(() => connect({ family: 'vsock', cid: machineOf(own).parentCid, port: storePort })),
-      release: ({ keyring, own }, attest) =>
+      release: ({ keyring, own }, attestTo) =>
         createKmsBackend({
           connect: () => connect({ family: 'vsock', cid: machineOf(own).parentCid, port: kmsPortOf(own) }),
           host: 'kms.simulated',
           keyId: keyring.kmsKeyId,
-          attest,
+          attest: documentsOf(attestTo('aws-kms')),
           hashing: nodeCrypto,
         }),
     };

@@ -4,6 +4,7 @@
  */
 import { connect, nodeCrypto } from '../native/index.ts';
 import { createKmsBackend } from './keys/kms.ts';
+import { documentsOf } from './keys/release.ts';
 import { createRpcStore } from './ledger/index.ts';
 import { createNitroPlatform } from './platform/nitro.ts';
 import { SIMULATED_CONFIG } from './platform/simulated-config.ts';
@@ -20,12 +21,12 @@ await start(
     platform: createNitroPlatform(await connectSimulatedNsm('dev/nsm'), { simulated: true }),
     store: async ({ storePort }) =>
       createRpcStore(() => connect({ family: 'unix', path: `vsock/host.${storePort}` })),
-    release: ({ keyring }, attest) =>
+    release: ({ keyring }, attestTo) =>
       createKmsBackend({
         connect: () => connect({ family: 'unix', path: 'dev/kms' }),
         host: 'kms.simulated',
         keyId: keyring.kmsKeyId,
-        attest,
+        attest: documentsOf(attestTo('aws-kms')),
         hashing: nodeCrypto,
       }),
   }),

@@ -11,11 +11,13 @@ import type { EnclaveConfig } from './config.ts';
 import type { Decider, Policies } from './decide/index.ts';
 import type { Ledger } from './ledger/index.ts';
 import type { EnclaveClock } from './platform/clock.ts';
+import type { PlatformKind } from './platform/index.ts';
 import { type CallContext, type Handlers, handler } from './server/index.ts';
 
 export interface ServiceParts {
   readonly config: EnclaveConfig;
   readonly simulated: boolean;
+  readonly platform: PlatformKind;
   readonly epoch: number;
   readonly clock: EnclaveClock;
   readonly attestor: Attestor;
@@ -91,7 +93,7 @@ export function enclaveServices(parts: ServiceParts): Handlers {
         code: code ?? '',
         origin: parts.config.origin,
         simulated: parts.simulated,
-        platform: 'nitro',
+        platform: parts.platform,
         epoch: parts.epoch,
         size: ledger.head().size,
         seals: sealer.count,

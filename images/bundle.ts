@@ -17,6 +17,8 @@ export interface Bundle {
 /** Text that only simulated platform code has. */
 const SIMULATOR_MARKS: readonly string[] = [
   'connectSimulatedNsm',
+  'connectSimulatedGuest',
+  'sim-kms',
   'kms.simulated',
   'dev/kms',
   'assay/simulator',

@@ -9,7 +9,8 @@ import { AssayError } from '../src/base/errors.ts';
 import { type Bundle, bundleEnclave, refuseSimulator } from './bundle.ts';
 import { buildProgram, PROGRAM_ENTRY } from './program.ts';
 
-export type EnclavePlatform = 'nitro' | 'emulated' | 'simulated';
+/** `simulated` is simulated Nitro. */
+export type EnclavePlatform = 'nitro' | 'emulated' | 'simulated' | 'tdx-simulated' | 'snp-simulated';
 
 export interface EnclaveProgram {
   /** Everything of the program except its configuration, by path. */
@@ -30,6 +31,8 @@ const ENTRIES: Readonly<Record<EnclavePlatform, string>> = {
   nitro: 'enclave/main-nitro.ts',
   emulated: 'enclave/main-emulated.ts',
   simulated: 'enclave/main-simulated.ts',
+  'tdx-simulated': 'enclave/main-tdx-simulated.ts',
+  'snp-simulated': 'enclave/main-snp-simulated.ts',
 };
 const COMPILE_WORKER = 'enclave/decide/compile-worker.ts';
 const CEDAR = 'node_modules/@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm';
@@ -78,7 +81,7 @@ export function programInputs({ bundles }: EnclaveProgram): readonly string[] {
   return [...new Set([...bundled, CEDAR])].sort();
 }
 
-/** The image of the simulated platform. The simulated one uses sockets of Node; an addon is taken along if built. */
+/** The image for a simulated machine. It uses sockets of Node; an addon is taken along if built. */
 export function simulatedImage(program: EnclaveProgram, options: EnclaveImageOptions): Uint8Array {
   const { root, config, node, hashing } = options;
   const addon = join(root, ADDON);

@@ -2,7 +2,7 @@
  * From evidence to a verdict: read, verify, appraise against the trust policy, and say what was not done. Judging a
  * piece of evidence never throws because of what is in it; every finding is in the verdict.
  */
-import { compareBytes, equalBytes } from '../src/base/bytes.ts';
+import { compareBytes, equalBytes, isZero } from '../src/base/bytes.ts';
 import type { Millis } from '../src/base/clock.ts';
 import type { Crypto, Hashing } from '../src/base/crypto.ts';
 import { AssayError, fail } from '../src/base/errors.ts';
@@ -176,12 +176,21 @@ function judgeNonce(
   else if (nonce === null && wanted === 'any') log.waive('freshness.nonce');
   else
     log.judge('freshness.nonce', () => {
-      if (nonce !== null && !equalBytes(evidence.challenge ?? new Uint8Array(0), nonce))
+      if (nonce !== null && !equalBytes(challengeOf(evidence, nonce.length), nonce))
         fail('CHALLENGE_MISMATCH', 'the quote holds another challenge');
       if (mode === 'archive' || wanted === 'any') return;
       if (wanted === 'session') fail('SESSION_MISSING', 'a bare document proves no session');
       if (nonce === null) fail('CHALLENGE_MISSING', 'no challenge is given to compare');
     });
+}
+
+/**
+ * Where hardware has but one slot, of 64 bytes, a bare document answers a challenge by holding it there, with zeros
+ * behind it.
+ */
+function challengeOf({ hasChallengeSlot, challenge, binding }: ProvenEvidence, length: number): Uint8Array {
+  if (hasChallengeSlot || binding === null) return challenge ?? new Uint8Array(0);
+  return isZero(binding.subarray(length)) ? binding.subarray(0, length) : binding;
 }
 
 interface Recognised {

@@ -8,6 +8,8 @@ import { thumbprint } from '../src/statement/thumbprint.ts';
 export interface LogAuthority {
   readonly origin: string;
   readonly simulated: boolean;
+  /** `unanchored`: nothing vouches for the times that it states. */
+  readonly clock?: 'hardware' | 'unanchored';
   readonly epoch: number;
   readonly bootId: Uint8Array;
   /** Raw Ed25519. */

@@ -34,7 +34,7 @@ export interface VerifiedReceipt {
   readonly checkpoint: VerifiedCheckpoint;
   readonly level: ReceiptLevel;
   readonly simulated: boolean;
-  /** What is true of the receipt and a reader must know: `UNWITNESSED`. */
+  /** What is true of the receipt and a reader must know: `UNWITNESSED`, `CLOCK_UNANCHORED`. */
   readonly notes: readonly Code[];
 }
 
@@ -61,6 +61,8 @@ export interface ActionExpectations {
 
 /** No witness has cosigned: this release knows none (design section 7). */
 const NOTES: readonly Code[] = Object.freeze(['UNWITNESSED']);
+/** Its times, `not_after` among them, are those of a clock that whoever runs the machine can set. */
+const UNANCHORED: readonly Code[] = Object.freeze(['UNWITNESSED', 'CLOCK_UNANCHORED']);
 
 async function verifyHead(
   opened: OpenedCheckpoint,
@@ -104,7 +106,8 @@ export async function verifyReceipt(
   if (leaf.epoch > service.epoch)
     fail('RECEIPT_EPOCH_MISMATCH', `a leaf of epoch ${leaf.epoch} in epoch ${service.epoch}`);
   const level = isSealed(input) ? sealedLevel(input.seal, checkpoint, service) : 0;
-  return Object.freeze({ leaf, checkpoint, level, simulated: service.simulated, notes: NOTES });
+  const notes = service.clock === 'unanchored' ? UNANCHORED : NOTES;
+  return Object.freeze({ leaf, checkpoint, level, simulated: service.simulated, notes });
 }
 
 /** The seal must be of exactly this head: then what the checkpoint covers, the seal covers. */

@@ -53,12 +53,13 @@ export function createAttestor(parts: AttestorParts): Attestor {
   async function quoteIdentity(challengeRoot: Uint8Array | null): Promise<Attestation> {
     const identity = Identity.encode({ ...parts.identity, challengeRoot });
     const binding = bind(hashing, DOMAINS.identity, identity);
-    const { evidence } = await quoter.quote('identity', {
+    const { evidence, endorsements } = await quoter.quote('identity', {
       binding,
       challenge: challengeRoot,
       recipient: null,
     });
-    return { platform: parts.identity.platform, evidence, identity, challenge: null, keys: parts.named };
+    const { platform } = parts.identity;
+    return { platform, evidence, identity, challenge: null, keys: parts.named, endorsements };
   }
 
   async function refresh(): Promise<Attestation> {

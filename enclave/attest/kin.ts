@@ -8,18 +8,42 @@ import type { Crypto } from '../../src/base/crypto.ts';
 import { AssayError, type Code, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { NitroDocument } from '../../src/evidence/nitro.ts';
-import { parseAttestation } from '../../src/statement/attestation.ts';
+import { type Attestation, parseAttestation } from '../../src/statement/attestation.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import type { NamedThumbprint } from '../../src/statement/fields.ts';
 import { Identity } from '../../src/statement/identity.ts';
 import type { EnclaveConfig } from '../config.ts';
 
-/** The document, if whoever signs on this platform has signed it; rejects otherwise. */
-export type ReadKin = (evidence: Uint8Array, crypto: Crypto) => Promise<NitroDocument>;
+/** What evidence says of who made it. */
+export interface KinEvidence {
+  /** As `Platform.image()` gives it; null when the evidence does not say. */
+  readonly image: Uint8Array | null;
+  /** The bytes that it binds; null when none. */
+  readonly binding: Uint8Array | null;
+}
+
+/**
+ * Reads evidence if whoever signs on this platform has signed it, and a guest that its host can look into or change did
+ * not make it; rejects otherwise. `endorsements`: what was kept beside it.
+ */
+export type ReadKin = (
+  evidence: Uint8Array,
+  endorsements: Uint8Array | null,
+  crypto: Crypto,
+) => Promise<KinEvidence>;
+
+/** PCR0 is the whole image, and zero in debug mode. */
+export const nitroKin = ({ pcrs, userData }: NitroDocument): KinEvidence => ({
+  image: pcrs[0] ?? null,
+  binding: userData,
+});
+
+/** Evidence, and the endorsements that were kept with it. */
+export type EndorsedEvidence = Pick<Attestation, 'evidence' | 'endorsements'>;
 
 export interface Kin {
   /** Resolves when the evidence is genuine, of kin, and binds exactly these 64 bytes; else rejects with `code`. */
-  judge(evidence: Uint8Array, binding: Uint8Array, code: Code): Promise<void>;
+  judge(made: EndorsedEvidence, binding: Uint8Array, code: Code): Promise<void>;
   /**
    * Reads an earlier epoch's attestation file and returns what it may speak for. It must have had the keyring that
    * is open now: under another one, the leaves that it signed belong to another log of the same name.
@@ -33,7 +57,8 @@ export interface Kin {
 export interface KinParts {
   readonly crypto: Crypto;
   readonly config: EnclaveConfig;
-  readonly measurements: ReadonlyMap<number, Uint8Array>;
+  /** Of this image, as `Platform.image()` gives it. */
+  readonly image: Uint8Array;
 }
 
 function sameKeyring(a: readonly NamedThumbprint[], b: readonly NamedThumbprint[]): boolean {
@@ -43,25 +68,20 @@ function sameKeyring(a: readonly NamedThumbprint[], b: readonly NamedThumbprint[
   );
 }
 
-export function createKin({ crypto, config, measurements }: KinParts): Kin {
-  const own = measurements.get(0) as Uint8Array;
+export function createKin({ crypto, config, image: own }: KinParts): Kin {
   const accepted = [own, ...config.keyring.predecessors];
 
-  function requireKin(document: NitroDocument, code: Code): void {
-    const pcr0 = document.pcrs[0];
-    if (pcr0 === undefined || !accepted.some((known) => equalBytes(known, pcr0))) {
-      fail(
-        code,
-        `made by an image with PCR0 ${pcr0 === undefined ? 'absent' : toHex(pcr0).slice(0, 16)}…, which the configuration does not name`,
-      );
-    }
+  function requireKin({ image }: KinEvidence, code: Code): void {
+    if (image !== null && accepted.some((known) => equalBytes(known, image))) return;
+    const shown = image === null ? 'nothing' : `${toHex(image).slice(0, 16)}…`;
+    fail(code, `made by an image that measures ${shown}, which the configuration does not name`);
   }
 
-  async function judge(evidence: Uint8Array, binding: Uint8Array, code: Code): Promise<void> {
+  async function judge(made: EndorsedEvidence, binding: Uint8Array, code: Code): Promise<void> {
     try {
-      const document = await config.readKin(evidence, crypto);
-      requireKin(document, code);
-      if (document.userData === null || !equalBytes(document.userData, binding))
+      const kin = await config.readKin(made.evidence, made.endorsements, crypto);
+      requireKin(kin, code);
+      if (kin.binding === null || !equalBytes(kin.binding, binding))
         fail(code, 'the evidence is over other bytes');
     } catch (error) {
       if (error instanceof AssayError && error.code === code) throw error;
@@ -76,11 +96,8 @@ export function createKin({ crypto, config, measurements }: KinParts): Kin {
       try {
         const attestation = parseAttestation(bytes);
         const identity = Identity.decode(attestation.identity);
-        await judge(
-          attestation.evidence,
-          bind(crypto, DOMAINS.identity, attestation.identity),
-          'EPOCH_UNACCEPTABLE',
-        );
+        const binding = bind(crypto, DOMAINS.identity, attestation.identity);
+        await judge(attestation, binding, 'EPOCH_UNACCEPTABLE');
         if (identity.origin !== config.origin)
           fail('EPOCH_UNACCEPTABLE', `an epoch of ${identity.origin}, this is ${config.origin}`);
         if (!sameKeyring(identity.keyring, keyring))

@@ -5,7 +5,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Hashing } from '../../src/base/crypto.ts';
-import { AssayError, type Code, CODES, fail } from '../../src/base/errors.ts';
+import { CODES } from '../../src/base/codes/index.ts';
+import { AssayError, type Code, fail } from '../../src/base/errors.ts';
 import { compileBundle, type CompiledPolicy, createEngines } from '../../src/policy/index.ts';
 
 /** What the worker answers. */

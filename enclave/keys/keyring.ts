@@ -12,6 +12,7 @@ import { Keyring as KeyringStatement } from '../../src/statement/keyring.ts';
 import { thumbprint } from '../../src/statement/thumbprint.ts';
 import { deriveSigner, openAesGcm, sealAesGcm } from '../../native/index.ts';
 import { ed25519Raw } from '../../src/base/ed25519.ts';
+import type { EndorsedEvidence } from '../attest/kin.ts';
 import type { KeyringFile } from './keyring-file.ts';
 import { RELEASE_CONTEXT } from './release.ts';
 
@@ -68,8 +69,8 @@ export interface Birth {
   readonly nonce: Uint8Array;
   readonly bootId: Uint8Array;
   readonly configDigest: Uint8Array;
-  /** Quotes the birth; the evidence goes into the file. */
-  readonly quote: (binding: Uint8Array) => Promise<Uint8Array>;
+  /** Quotes the birth; evidence and endorsements go into the file. */
+  readonly quote: (binding: Uint8Array) => Promise<EndorsedEvidence>;
 }
 
 export interface MadeKeyring {
@@ -101,12 +102,18 @@ async function makeKeyring(parts: KeyringParts, birth: Birth): Promise<MadeKeyri
     configDigest: birth.configDigest,
   };
   const header = KeyringStatement.encode(statement);
-  const evidence = await birth.quote(bind(crypto, DOMAINS.keyring, header));
+  const { evidence, endorsements } = await birth.quote(bind(crypto, DOMAINS.keyring, header));
   const dataKey = await backend.generateDataKey(contextOf(crypto, header, statement));
   const sealedSeed = withSecret(dataKey.plaintext, (key) => sealAesGcm(key, birth.nonce, birth.seed, header));
   return {
     keyring: { keyringId: birth.keyringId, custody: backend.custody, log, thumbprints, named },
-    file: { header, birth: evidence, wrappedKey: dataKey.wrapped, sealedSeed },
+    file: {
+      header,
+      birth: evidence,
+      birthEndorsements: endorsements,
+      wrappedKey: dataKey.wrapped,
+      sealedSeed,
+    },
   };
 }
 
@@ -119,8 +126,8 @@ function withSecret<T>(secret: Uint8Array, use: (secret: Uint8Array) => T): T {
   }
 }
 
-/** Judges the birth evidence: resolves when `evidence` is authentic, acceptable code, over `binding`. */
-export type BirthJudge = (evidence: Uint8Array, binding: Uint8Array) => Promise<void>;
+/** Judges the birth evidence: resolves when it is authentic, of acceptable code, over `binding`. */
+export type BirthJudge = (birth: EndorsedEvidence, binding: Uint8Array) => Promise<void>;
 
 /**
  * Opens a keyring: header against this service, birth quote against the accepted measurements, data key from the
@@ -137,7 +144,8 @@ export async function openKeyring(
     fail('KEYRING_MISMATCH', `the keyring belongs to ${statement.origin}, this is ${origin}`);
   if (statement.custody !== backend.custody)
     fail('KEYRING_MISMATCH', `in custody of ${statement.custody}, not ${backend.custody}`);
-  await judgeBirth(file.birth, bind(crypto, DOMAINS.keyring, file.header));
+  const birth = { evidence: file.birth, endorsements: file.birthEndorsements };
+  await judgeBirth(birth, bind(crypto, DOMAINS.keyring, file.header));
   const dataKey = await backend.decrypt(file.wrappedKey, contextOf(crypto, file.header, statement));
   const log = withSecret(
     withSecret(dataKey, (key) => openSeed(key, file)),

@@ -39,13 +39,15 @@ export interface KmsOptions {
 export type ReleasePurpose = 'create' | 'open';
 
 type Context = Readonly<Record<string, string>>;
-type Fields = { readonly [name: string]: JsonValue };
+export type Fields = { readonly [name: string]: JsonValue };
 
 /**
  * An import would read every export of node:http, and one of them loads all of undici: code that an enclave has no
  * use for, and a third of its loading time.
  */
 const http: typeof Http = process.getBuiltinModule('node:http');
+/** How the answer is encrypted to the recipient. */
+export const KEY_ENCRYPTION = 'RSAES_OAEP_SHA_256';
 const DATA_KEY_BYTES = 32;
 const RSA_BITS = 2048;
 const MAX_ANSWER = 65_536;
@@ -54,10 +56,29 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** Errors that mean that the key policy, or the lack of a matching measurement, says no. */
 const DENIED = new Set(['AccessDeniedException', 'KMSInvalidStateException', 'DisabledException']);
 
+/** A custodian that speaks the protocol, and how it is shown who asks. */
+export interface CustodianOptions extends Omit<KmsOptions, 'attest'> {
+  /** What every statement says of who holds the key. */
+  readonly custody: string;
+  /** The `Recipient` of a request: proof that this key was made by code that may have the answer. */
+  readonly recipient: (spki: Uint8Array, purpose: ReleasePurpose, context: Context) => Promise<Fields>;
+}
+
 /** A release backend whose custody is the KMS key. */
-export function createKmsBackend(options: KmsOptions): ReleaseBackend {
-  return Object.freeze({
+export function createKmsBackend({ attest, ...options }: KmsOptions): ReleaseBackend {
+  return createCustodian({
+    ...options,
     custody: `kms:${options.keyId}`,
+    recipient: async (spki, purpose, context) => ({
+      KeyEncryptionAlgorithm: KEY_ENCRYPTION,
+      AttestationDocument: toBase64(await attest(spki, purpose, context)),
+    }),
+  });
+}
+
+export function createCustodian(options: CustodianOptions): ReleaseBackend {
+  return Object.freeze({
+    custody: options.custody,
     async generateDataKey(context: Context): Promise<{ plaintext: Uint8Array; wrapped: Uint8Array }> {
       const { answer, recipient } = await attested(options, 'GenerateDataKey', {
         EncryptionContext: requireContext(context),
@@ -84,17 +105,17 @@ function requireContext(context: Context): Context {
 }
 
 async function attested(
-  options: KmsOptions,
+  options: CustodianOptions,
   operation: 'GenerateDataKey' | 'Decrypt',
   fields: Fields,
 ): Promise<{ answer: Fields; recipient: RecipientKey }> {
   const recipient = await generateRecipientKey(RSA_BITS);
   const context = fields['EncryptionContext'] as Context;
-  const document = await options.attest(recipient.spki, operation === 'Decrypt' ? 'open' : 'create', context);
+  const purpose = operation === 'Decrypt' ? 'open' : 'create';
   const body = {
     KeyId: options.keyId,
     ...fields,
-    Recipient: { KeyEncryptionAlgorithm: 'RSAES_OAEP_SHA_256', AttestationDocument: toBase64(document) },
+    Recipient: await options.recipient(recipient.spki, purpose, context),
   };
   const answer = await post(options, `TrentService.${operation}`, utf8(JSON.stringify(body)));
   if (answer['KeyId'] !== options.keyId)
@@ -102,7 +123,7 @@ async function attested(
   return { answer, recipient };
 }
 
-function dataKey(options: KmsOptions, answer: Fields, recipient: RecipientKey): Uint8Array {
+function dataKey(options: CustodianOptions, answer: Fields, recipient: RecipientKey): Uint8Array {
   const plaintext = answer['Plaintext'];
   if (plaintext !== undefined && plaintext !== null && plaintext !== '')
     fail('KMS_RESPONSE_INVALID', 'a plaintext came outside the envelope');
@@ -123,7 +144,7 @@ function bytesOf(answer: Fields, name: string, max: number): Uint8Array {
   }
 }
 
-async function post(options: KmsOptions, target: string, body: Uint8Array): Promise<Fields> {
+async function post(options: CustodianOptions, target: string, body: Uint8Array): Promise<Fields> {
   const { status, text } = await exchange(options, target, body);
   let parsed: JsonValue;
   try {
@@ -152,7 +173,7 @@ interface Exchanged {
   readonly text: Uint8Array;
 }
 
-async function exchange(options: KmsOptions, target: string, body: Uint8Array): Promise<Exchanged> {
+async function exchange(options: CustodianOptions, target: string, body: Uint8Array): Promise<Exchanged> {
   let socket: Duplex;
   try {
     socket = await options.connect();

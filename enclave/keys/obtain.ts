@@ -12,7 +12,7 @@ import type { Platform } from '../platform/index.ts';
 import type { Crypto } from '../../src/base/crypto.ts';
 import type { BootKeys } from './boot-keys.ts';
 import { createKeyring, type Keyring, openKeyring, type ReleaseBackend } from './keyring.ts';
-import { formatKeyring, parseKeyring } from './keyring-file.ts';
+import { formatKeyring, MAX_KEYRING_FILE, parseKeyring } from './keyring-file.ts';
 
 export interface KeyringGround {
   readonly machine: { readonly platform: Platform; readonly crypto: Crypto };
@@ -23,7 +23,7 @@ export interface KeyringGround {
   readonly store: StoreClient;
 }
 
-const MAX_FILE = 131_072;
+const MAX_ORDER = 131_072;
 
 /** Throws KEYRING_MISSING when locked, ORDER_* for a bad genesis order, KEYRING_* or the backend's code. */
 export async function obtainKeyring(
@@ -33,13 +33,13 @@ export async function obtainKeyring(
 ): Promise<Keyring> {
   const { crypto } = ground.machine;
   const parts = { crypto, backend, origin: ground.config.origin };
-  const kept = await readFile(ground.store, 'keyring', MAX_FILE);
+  const kept = await readFile(ground.store, 'keyring', MAX_KEYRING_FILE);
   if (kept !== null) {
-    return openKeyring(parts, parseKeyring(kept), (evidence, binding) =>
-      ground.kin.judge(evidence, binding, 'KEYRING_BIRTH'),
+    return openKeyring(parts, parseKeyring(kept), (birth, binding) =>
+      ground.kin.judge(birth, binding, 'KEYRING_BIRTH'),
     );
   }
-  const order = await readFile(ground.store, 'genesis', MAX_FILE);
+  const order = await readFile(ground.store, 'genesis', MAX_ORDER);
   if (order === null) fail('KEYRING_MISSING', 'the store has neither a keyring nor a genesis order');
   const keyringId = await admitGenesis(ground, clock, order);
   const { platform } = ground.machine;
@@ -49,7 +49,7 @@ export async function obtainKeyring(
     nonce: await platform.random(12),
     bootId: ground.keys.bootId,
     configDigest: ground.configDigest,
-    quote: async (binding) => (await platform.quote({ binding, challenge: null, recipient: null })).evidence,
+    quote: (binding) => platform.quote({ binding, challenge: null, recipient: null }),
   });
   await ground.store.put('keyring', formatKeyring(file));
   return keyring;

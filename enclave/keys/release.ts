@@ -7,7 +7,7 @@ import { fail } from '../../src/base/errors.ts';
 import { fromHex } from '../../src/base/hex.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import { Release } from '../../src/statement/release.ts';
-import type { Platform } from '../platform/index.ts';
+import type { Platform, PlatformKind } from '../platform/index.ts';
 import type { ReleasePurpose } from './kms.ts';
 
 export interface ReleaseGround {
@@ -16,7 +16,7 @@ export interface ReleaseGround {
   readonly origin: string;
   readonly bootId: Uint8Array;
   readonly configDigest: Uint8Array;
-  /** ARN of the master key. */
+  /** The custodian's own name for the key: an ARN. */
   readonly keyId: string;
 }
 
@@ -27,20 +27,38 @@ export const RELEASE_CONTEXT = {
   header: 'assay:header',
 } as const;
 
+/** What a custodian is shown. Custodians that know only documents are shown the evidence alone. */
+export interface ReleaseEvidence {
+  readonly platform: PlatformKind;
+  readonly evidence: Uint8Array;
+  readonly endorsements: Uint8Array | null;
+  /** The release statement that the evidence binds. */
+  readonly statement: Uint8Array;
+}
+
 export type AttestRelease = (
   recipient: Uint8Array,
   purpose: ReleasePurpose,
   context: Readonly<Record<string, string>>,
-) => Promise<Uint8Array>;
+) => Promise<ReleaseEvidence>;
 
-export function attestRelease(ground: ReleaseGround): AttestRelease {
+/** Evidence for a custodian of this kind, as release statements name it: `aws-kms`. */
+export type AttestReleaseTo = (backend: string) => AttestRelease;
+
+/** For custodians that find the recipient key in the document itself. */
+export const documentsOf =
+  (attest: AttestRelease) =>
+  async (...asked: Parameters<AttestRelease>): Promise<Uint8Array> =>
+    (await attest(...asked)).evidence;
+
+export function attestRelease(ground: ReleaseGround): AttestReleaseTo {
   const { hashing, platform } = ground;
-  return async (recipient, purpose, context) => {
+  return (backend) => async (recipient, purpose, context) => {
     const named = (name: string): Uint8Array =>
       fromHex(context[name] ?? fail('KEYRING_MISMATCH', `no ${name} in the release context`));
     const statement = Release.encode({
       purpose,
-      backend: 'aws-kms',
+      backend,
       backendId: ground.keyId,
       backendChallenge: null,
       recipientSpkiHash: hashing.sha256(recipient),
@@ -54,8 +72,8 @@ export function attestRelease(ground: ReleaseGround): AttestRelease {
       bootId: ground.bootId,
       configDigest: ground.configDigest,
     });
-    return (
-      await platform.quote({ binding: bind(hashing, DOMAINS.release, statement), challenge: null, recipient })
-    ).evidence;
+    const binding = bind(hashing, DOMAINS.release, statement);
+    const { evidence, endorsements } = await platform.quote({ binding, challenge: null, recipient });
+    return { platform: platform.kind, evidence, endorsements, statement };
   };
 }

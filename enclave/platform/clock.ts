@@ -1,9 +1,10 @@
 /**
  * The enclave's clock (design section 5): a hardware-rate counter anchored by the signed time of the
- * platform's own documents. The host's wall clock is never read. It never runs backwards, also across boots:
+ * platform's own documents. The host's wall clock is never read. Where the platform signs no time, the guest's own
+ * clock starts the counter, and its error is all that a time can be. It never runs backwards, also across boots:
  * `floor` is the last logged time.
  */
-import type { Millis } from '../../src/base/clock.ts';
+import { MAX_TIME, type Millis } from '../../src/base/clock.ts';
 import { fail } from '../../src/base/errors.ts';
 
 export interface EnclaveClock {
@@ -20,6 +21,12 @@ export interface EnclaveClock {
   /** Refuses to run before `floor`: `CLOCK_BEFORE_LOG`. */
   requireAtLeast(floor: Millis): void;
 }
+
+/**
+ * Error of a clock that nothing anchors: any time at all may be the right one, so a rule that needs a better clock than
+ * this has none.
+ */
+export const UNBOUNDED_ERROR_MS: Millis = MAX_TIME;
 
 /** Allowed difference between the anchor and the last logged time, for the granularity of the anchor. */
 const TOLERANCE_MS = 5_000;

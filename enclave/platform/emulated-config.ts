@@ -3,7 +3,7 @@
  * nothing of this file.
  */
 import { parseEmulatedNitro } from '../../src/evidence/nitro.ts';
-import type { ReadKin } from '../attest/kin.ts';
+import { nitroKin, type ReadKin } from '../attest/kin.ts';
 import type { PlatformConfig } from '../config.ts';
 import { type Fields, integer, type Read } from '../config-fields.ts';
 import { machineSettings } from './machine-fields.ts';
@@ -16,7 +16,7 @@ export const EMULATED_CONFIG: PlatformConfig = Object.freeze({
     kmsPort: integer(1, 65_535),
   },
   // Who emulates the hardware can write any evidence; that the rest of the path works is all that this shows.
-  kin: (): ReadKin => async (evidence) => parseEmulatedNitro(evidence),
+  kin: (): ReadKin => async (evidence) => nitroKin(parseEmulatedNitro(evidence)),
 });
 
 /** Where the parent's stand-in for the key service listens. */

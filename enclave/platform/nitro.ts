@@ -18,8 +18,9 @@ export interface NsmTransport {
   request(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-/** PCR0 the image, PCR1 kernel and boot ramdisk, PCR2 the application; PCR16 is ours for the configuration. */
-const IMAGE_REGISTERS = [0, 1, 2] as const;
+/** PCR0 is the image, all of it; PCR16 the first register that is ours: which configuration this boot read. */
+const IMAGE_REGISTER = 0;
+const CONFIG_REGISTER = 16;
 const REGISTERS = 32;
 
 type Reply<K extends NsmResponse['kind']> = Extract<NsmResponse, { kind: K }>;
@@ -47,6 +48,7 @@ export function createNitroPlatform(device: NsmTransport, options: NitroOptions)
   return Object.freeze({
     kind: 'nitro' as const,
     simulated: options.simulated,
+    time: Object.freeze({ signed: true, source: 'nitro-nsm' }),
     async quote({ binding, challenge, recipient }: QuoteRequest): Promise<Quote> {
       const request: NsmRequest = {
         kind: 'Attestation',
@@ -55,7 +57,7 @@ export function createNitroPlatform(device: NsmTransport, options: NitroOptions)
         publicKey: recipient,
       };
       const { document } = await ask(device, request, 'Attestation');
-      return { evidence: document, time: parse(document).timestamp };
+      return { evidence: document, time: parse(document).timestamp, endorsements: null };
     },
     async random(length: number): Promise<Uint8Array> {
       const out = new Uint8Array(length);
@@ -68,22 +70,17 @@ export function createNitroPlatform(device: NsmTransport, options: NitroOptions)
       }
       return out;
     },
-    async extendAndLock(register: number, digest: Uint8Array): Promise<void> {
-      await ask(device, { kind: 'ExtendPCR', index: register, data: digest }, 'ExtendPCR');
-      await ask(device, { kind: 'LockPCR', index: register }, 'LockPCR');
-    },
-    async lockAll(): Promise<void> {
+    async measureConfiguration(digest: Uint8Array): Promise<void> {
+      await ask(device, { kind: 'ExtendPCR', index: CONFIG_REGISTER, data: digest }, 'ExtendPCR');
+      await ask(device, { kind: 'LockPCR', index: CONFIG_REGISTER }, 'LockPCR');
+      // Every register, so that no later document says anything else than the first.
       await ask(device, { kind: 'LockPCRs', range: REGISTERS }, 'LockPCRs');
       const { lockedPcrs } = await ask(device, { kind: 'DescribeNSM' }, 'DescribeNSM');
       if (new Set(lockedPcrs).size !== REGISTERS)
         fail('PCRS_NOT_LOCKED', `the module has locked ${lockedPcrs.length} of ${REGISTERS} registers`);
     },
-    async measurements(): Promise<ReadonlyMap<number, Uint8Array>> {
-      const found = new Map<number, Uint8Array>();
-      for (const index of IMAGE_REGISTERS) {
-        found.set(index, (await ask(device, { kind: 'DescribePCR', index }, 'DescribePCR')).data);
-      }
-      return found;
+    async image(): Promise<Uint8Array> {
+      return (await ask(device, { kind: 'DescribePCR', index: IMAGE_REGISTER }, 'DescribePCR')).data;
     },
   });
 }

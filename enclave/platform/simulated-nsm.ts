@@ -1,56 +1,16 @@
-/**
- * The simulated Nitro Secure Module as the enclave reaches it: a Unix socket in the folder that the simulated
- * hypervisor gives, with frames of u32be length and one CBOR message, answered in order. In simulated builds only.
- */
-import type { Duplex } from 'node:stream';
-import { connect } from '../../native/index.ts';
-import { concat, u32be } from '../../src/base/bytes.ts';
-import { AssayError, fail } from '../../src/base/errors.ts';
+/** The simulated Nitro Secure Module: CBOR messages of the real one, over a socket. In simulated builds only. */
+import { fail } from '../../src/base/errors.ts';
 import { NSM_MAX_REQUEST, NSM_MAX_RESPONSE } from '../../src/evidence/nsm.ts';
 import type { NsmTransport } from './nitro.ts';
-
-interface Waiting {
-  readonly resolve: (response: Uint8Array) => void;
-  readonly reject: (error: AssayError) => void;
-}
-
-const HEADER = 4;
+import { connectSimulatedSocket } from './simulated-socket.ts';
 
 /** Rejects with the transport's code when the module is not there. */
 export async function connectSimulatedNsm(path: string): Promise<NsmTransport> {
-  const socket: Duplex = await connect({ family: 'unix', path });
-  const waiting: Waiting[] = [];
-  let received: Uint8Array = new Uint8Array(0);
-  let gone: AssayError | null = null;
-
-  function end(why: string): void {
-    gone ??= new AssayError('QUOTE_UNAVAILABLE', `the simulated module ${why}`);
-    for (const { reject } of waiting.splice(0)) reject(gone);
-    socket.destroy();
-  }
-
-  socket.on('error', () => end('failed'));
-  socket.on('close', () => end('is gone'));
-  socket.on('data', (chunk: Uint8Array) => {
-    // Concatenated even when it is the first: `slice` of a Buffer would be a view.
-    received = concat(received, chunk);
-    while (received.length >= HEADER) {
-      const length = new DataView(received.buffer, received.byteOffset).getUint32(0);
-      if (length > NSM_MAX_RESPONSE) return end('sent more than a module can');
-      if (received.length < HEADER + length) return;
-      waiting.shift()?.resolve(received.slice(HEADER, HEADER + length));
-      received = received.subarray(HEADER + length);
-    }
-  });
-
+  const socket = await connectSimulatedSocket(path, { what: 'module', maxResponse: NSM_MAX_RESPONSE });
   return {
     request(bytes) {
       if (bytes.length > NSM_MAX_REQUEST) fail('NSM_REFUSED', `a request of ${bytes.length} bytes`);
-      if (gone !== null) return Promise.reject(gone);
-      return new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject });
-        socket.write(concat(u32be(bytes.length), bytes));
-      });
+      return socket.request(bytes);
     },
   };
 }

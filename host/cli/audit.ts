@@ -1,6 +1,7 @@
 /** `assay audit`: brings a log to the auditor, and judges it offline. */
 import { nodeCrypto } from '../../native/crypto.ts';
-import { AssayError, type Code, CODES, fail } from '../../src/base/errors.ts';
+import { AssayError, type Code, fail } from '../../src/base/errors.ts';
+import { UNDETERMINED } from '../../src/base/undetermined.ts';
 import { parseReceiptFile, type ReceiptFile } from '../../src/log/index.ts';
 import { auditBundle, type AuditReport } from '../../verifier/index.ts';
 import { exportBundle, folderReader } from '../audit/index.ts';
@@ -52,7 +53,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return fail('USAGE', `assay audit: no action ${JSON.stringify(action)}; there are export and verify`);
   } catch (error) {
     const code: Code = error instanceof AssayError ? error.code : 'INTERNAL';
-    const verdict = CODES[code].kind === 'undetermined' ? 'undetermined' : 'rejected';
+    const verdict = UNDETERMINED.has(code) ? 'undetermined' : 'rejected';
     if (args.includes('--json')) io.out(`${JSON.stringify({ verdict, code })}\n`);
     return reportError(error, io);
   }

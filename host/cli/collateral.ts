@@ -9,6 +9,7 @@ import { nodeCrypto } from '../../native/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { parsePem } from '../../src/codec/pem.ts';
+import { signedItems } from '../../verifier/index.ts';
 import { mergeCollateral, writeBundle } from '../../src/collateral/index.ts';
 import {
   AMD_DISTANCE_MS,
@@ -107,7 +108,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const sha256 = toHex(nodeCrypto.sha256(bundle));
   const path = isFolder(output) ? join(output, `${sha256}.json`) : output;
   writeWhole(path, bundle);
-  await remember(memoryPath(folder), items, channel);
+  // A stranger in the vendor's place must not make us remember what never was.
+  await remember(memoryPath(folder), await signedItems({ items, ignored: [] }, nodeCrypto), channel);
   io.out(collateralReport({ needs, fetched, absent, path, sha256, items }, line.flag('json')));
   return 0;
 }

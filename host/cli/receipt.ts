@@ -1,7 +1,8 @@
 /** `assay receipt`: judges a receipt file offline, and whether it lets one action happen. */
 import { nodeCrypto } from '../../native/crypto.ts';
 import { formatTime } from '../../src/base/clock.ts';
-import { AssayError, type Code, CODES, fail } from '../../src/base/errors.ts';
+import { AssayError, type Code, fail } from '../../src/base/errors.ts';
+import { UNDETERMINED } from '../../src/base/undetermined.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { JsonObject, JsonValue } from '../../src/codec/json.ts';
 import { type Leaf, parseReceiptFile, type ReceiptFile } from '../../src/log/index.ts';
@@ -69,7 +70,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return await verify(rest, io);
   } catch (error) {
     const code: Code = error instanceof AssayError ? error.code : 'INTERNAL';
-    const verdict = CODES[code].kind === 'undetermined' ? 'undetermined' : 'rejected';
+    const verdict = UNDETERMINED.has(code) ? 'undetermined' : 'rejected';
     if (args.includes('--json')) io.out(`${JSON.stringify({ verdict, code })}\n`);
     return reportError(error, io);
   }

@@ -16,6 +16,7 @@ import {
   type System,
   type SystemOptions,
 } from '../launch/index.ts';
+import { SIMULATED_PLATFORMS, type SimulatedPlatform } from '../simulator/index.ts';
 import { runStory } from '../story/index.ts';
 import { readFile } from './input.ts';
 import type { Io } from './io.ts';
@@ -25,14 +26,22 @@ import { buildTrustPolicy, readMeasurements } from './trust-make.ts';
 
 export const RUN_HELP = `Usage: assay run [--platform NAME] [--listen HOST:PORT] [--story] [--once] [--fault NAME]… [--json]
 
-  --platform NAME     nitro-simulated (default): hardware played by a process, with evidence that verifies under its
-                      own root; nitro-emulated: the enclave image booted by QEMU, with unsigned evidence
+  --platform NAME     nitro-simulated (default), tdx-simulated, snp-simulated: AWS Nitro, Intel TDX or AMD SEV-SNP
+                      hardware played by a process, with evidence that verifies under its own root; nitro-emulated:
+                      the enclave image booted by QEMU, with unsigned evidence
   --listen HOST:PORT  address of the relay (127.0.0.1:7470)
   --story             tells the main job first: verify, decide, gate, audit, attack
   --once              stops after the story, with status 0 only if every step held
-  --fault NAME        a named fault of the simulated hardware, see assay simulate nitro --help
+  --fault NAME        a named fault of the simulated hardware, see assay simulate PLATFORM --help
   --json              prints the enclave's console and one ready line as JSON
 `;
+
+/** As a person calls them. */
+const HARDWARE: Readonly<Record<SimulatedPlatform, string>> = {
+  nitro: 'AWS Nitro',
+  tdx: 'Intel TDX',
+  snp: 'AMD SEV-SNP',
+};
 
 const OPTIONS = {
   platform: { type: 'string', default: 'nitro-simulated' },
@@ -44,8 +53,12 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** From the measurements that the build wrote, kept as a file so that other commands can name it. */
+/** What the build wrote of the image, as a trust policy, kept as a file so that other commands can name it. */
 function trustOf(home: DevHome): TrustPolicy {
+  if (home.builtTrust !== null) {
+    writeFileSync(home.trust, readFile(home.builtTrust));
+    return parseTrustPolicy(readFile(home.trust));
+  }
   const policy = buildTrustPolicy(readMeasurements(readFile(home.measurements), home.measurements), {
     anyService: false,
   });
@@ -95,19 +108,20 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     io.out(RUN_HELP);
     return 0;
   }
-  const platform = line.text('platform');
-  if (platform === 'nitro-emulated') {
+  const named = line.text('platform') as string;
+  if (named === 'nitro-emulated') {
     if (line.flag('story') || line.texts('fault').length > 0)
-      fail('USAGE', 'assay run: --story and --fault are of nitro-simulated');
+      fail('USAGE', 'assay run: --story and --fault are of the simulated platforms');
     const [listen, once, json] = [line.text('listen') as string, line.flag('once'), line.flag('json')];
     return runEmulated(io, { listen, once, json, untilStopped });
   }
-  if (platform !== 'nitro-simulated')
-    fail(
+  const platform = SIMULATED_PLATFORMS.find((known) => `${known}-simulated` === named);
+  if (platform === undefined)
+    return fail(
       'USAGE',
-      `assay run: --platform ${platform}: nitro-simulated and nitro-emulated run on an ordinary machine`,
+      `assay run: --platform ${named}: ${SIMULATED_PLATFORMS.map((known) => `${known}-simulated`).join(', ')} and nitro-emulated run on an ordinary machine`,
     );
-  const home = devHome();
+  const home = devHome(platform);
   // The story begins anew each time; a service that is only run keeps its log.
   const store = line.flag('story') ? `${home.store}-story` : home.store;
   if (line.flag('story')) rmSync(store, { recursive: true, force: true });
@@ -115,6 +129,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const trust = trustOf(home);
   const json = line.flag('json');
   const options: SystemOptions = {
+    platform,
     simulator: home.simulator,
     image: home.image,
     store,
@@ -126,7 +141,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   };
   if (!json)
     io.out(
-      'Starting the store, the simulated hardware with the enclave, and the relay (nothing here is real hardware) …\n',
+      `Starting the store, simulated ${HARDWARE[platform]} hardware with the enclave, and the relay (nothing here is real hardware) …\n`,
     );
   const started = performance.now();
   const system = await launchSystem(options);

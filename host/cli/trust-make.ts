@@ -49,7 +49,12 @@ export function buildTrustPolicy(facts: TrustFacts, choices: TrustChoices): Trus
     service: choices.anyService ? 'any' : serviceOf(facts),
     hardware: { ids: choices.hardware ?? 'any' },
     platforms,
-    freshness: { max_age_seconds: DEFAULT_MAX_AGE_SECONDS, nonce: 'session', ...choices.freshness },
+    // Where the hardware signs no time, nothing but a challenge in the quote proves an age.
+    freshness: {
+      max_age_seconds: DEFAULT_MAX_AGE_SECONDS,
+      nonce: platform === 'nitro' ? 'session' : 'quote',
+      ...choices.freshness,
+    },
     revocation: choices.revocation ?? 'required',
     simulated:
       simulatedRoots.length === 0

@@ -24,7 +24,8 @@ export const TRUST_HELP: string = `Usage: assay trust ACTION
     --simulated-root NAME=HEX   accept a simulated root by name and SPKI SHA-256
     --any-service               any service on this image will do
     --max-age SECONDS|any       of the evidence (300)
-    --challenge WHERE           quote, session or any: where the verifier's must stand (session)
+    --challenge WHERE           quote, session or any: where the verifier's must stand
+                                (session; of TDX, SGX and SEV-SNP quote)
     --platform NAME             what the measurements must be of
     --force                     overwrite FILE
 ${GUEST_HELP}  init URL --trust-on-first-use believes what a running service says, once

@@ -5,8 +5,10 @@
  */
 import { toHex } from '../../src/base/hex.ts';
 import { parseEmulatedNitro, parseNitro } from '../../src/evidence/nitro.ts';
-import { verifyNitro } from '../../verifier/nitro.ts';
-import { nitroEvidence, PLATFORMS, type PlatformJudge } from '../../verifier/platforms.ts';
+import { verifyNitro } from '../../verifier/nitro/index.ts';
+import { nitroEvidence } from '../../verifier/nitro/judge.ts';
+import type { PlatformJudge } from '../../verifier/platform.ts';
+import { PLATFORMS } from '../../verifier/platforms.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { judgeAttestationOn } from '../../verifier/service.ts';
 import { type AssayClient, type ConnectOptions, connectJudged } from '../client/connect.ts';
@@ -22,6 +24,7 @@ function emulatedNitro(hardware: NitroHardware): PlatformJudge {
   const { verifyChecks, appraiseChecks } = PLATFORMS.get('nitro') as PlatformJudge;
   const own = simulatedRoot('nitro', hardware.rootName, toHex(hardware.rootSpkiSha256));
   return {
+    timed: true,
     verifyChecks,
     appraiseChecks,
     open(bytes) {

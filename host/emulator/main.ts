@@ -9,7 +9,8 @@
  * then on standard error.
  */
 import { parseArgs } from 'node:util';
-import { CODES, type Code, fail } from '../../src/base/errors.ts';
+import { CODES } from '../../src/base/codes/index.ts';
+import { type Code, fail } from '../../src/base/errors.ts';
 import { parseEif } from '../../src/image/eif.ts';
 import { asProgram, onAbandoned, readInput, say } from '../as-program.ts';
 import { refuseBesideHardware } from '../simulator/hardware-guard.ts';

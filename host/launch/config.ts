@@ -1,7 +1,7 @@
 /** The measured configuration of a development installation, and the facts that a trust policy takes from it. */
 import { utf8 } from '../../src/base/bytes.ts';
 import { toHex } from '../../src/base/hex.ts';
-import type { HardwareIdentity } from '../simulator/index.ts';
+import type { HardwareIdentity, SimulatedPlatform } from '../simulator/index.ts';
 
 /** Origins of simulated services start with `sim.` (design section 3, rule 9). */
 export const ORIGIN = 'sim.assay.example/first-light';
@@ -11,8 +11,12 @@ export const EMULATED_MACHINE = { clockSource: 'refined-jiffies', parentCid: 2, 
 const KMS_PORT = 5002;
 
 /** On simulated hardware, whose root it names. */
-export function developmentConfig(hardware: HardwareIdentity, authority: Uint8Array): Uint8Array {
-  return formatConfig('nitro-simulated', hardware, authority, {
+export function developmentConfig(
+  hardware: HardwareIdentity,
+  authority: Uint8Array,
+  platform: SimulatedPlatform = 'nitro',
+): Uint8Array {
+  return formatConfig(`${platform}-simulated`, hardware, authority, {
     simulatedRoots: [{ name: hardware.rootName, spkiSha256: toHex(hardware.rootSpkiSha256) }],
   });
 }

@@ -6,8 +6,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fail } from '../../src/base/errors.ts';
+import type { SimulatedPlatform } from '../simulator/index.ts';
 
 export interface DevHome {
+  readonly platform: SimulatedPlatform;
   readonly folder: string;
   readonly simulator: string;
   /** One store an image: a keyring opens only for the image that made it, or one whose configuration names it. */
@@ -20,6 +22,8 @@ export interface DevHome {
   readonly image: string;
   readonly measurements: string;
   readonly trust: string;
+  /** The trust policy as the build wrote it; null on Nitro, where it is made from the measurements. */
+  readonly builtTrust: string | null;
 }
 
 /** Compiled code lies in `dist`; tests and benchmarks run this file from the sources. */
@@ -27,32 +31,41 @@ const COMPILED: boolean = import.meta.filename.endsWith('.js');
 
 export const CHECKOUT: string = resolve(import.meta.dirname, COMPILED ? '../../..' : '../..');
 
-/** The first digits of PCR0; `none` before the first build. */
+/** The first digits of what names the image; `none` before the first build. */
 function imageName(measurements: string): string {
   if (!existsSync(measurements)) return 'none';
-  return /"PCR0": "([0-9a-f]{16})/.exec(readFileSync(measurements, 'utf8'))?.[1] ?? 'none';
+  return (
+    /"(?:PCR0|MRTD|MEASUREMENT)": "([0-9a-f]{16})/.exec(readFileSync(measurements, 'utf8'))?.[1] ?? 'none'
+  );
 }
 
-/** The paths, whether or not anything lies there. */
-export function homePaths(): DevHome {
+/**
+ * The paths of one platform, whether or not anything lies there. All platforms have the simulated hardware's seed and
+ * the keys of people in common; image, store and trust policy are each platform's own.
+ */
+export function homePaths(platform: SimulatedPlatform = 'nitro'): DevHome {
   const folder = process.env['ASSAY_HOME'] ?? join(CHECKOUT, 'var');
-  const build = join(CHECKOUT, 'build');
+  const nitro = platform === 'nitro';
+  const build = nitro ? join(CHECKOUT, 'build') : join(CHECKOUT, 'build', platform);
+  const name = imageName(join(build, 'measurements.json'));
   return {
+    platform,
     folder,
     simulator: join(folder, 'simulator'),
-    store: join(folder, 'stores', imageName(join(build, 'measurements.json'))),
+    store: join(folder, 'stores', nitro ? name : `${platform}-${name}`),
     keyPolicy: join(build, 'key-policy.json'),
     authorityKey: join(folder, 'authority.key'),
     clientKey: join(folder, 'client.key'),
     image: join(build, 'assay-simulated.img'),
     measurements: join(build, 'measurements.json'),
-    trust: join(folder, 'trust.json'),
+    trust: join(folder, nitro ? 'trust.json' : `trust-${platform}.json`),
+    builtTrust: nitro ? null : join(build, 'trust.json'),
   };
 }
 
 /** Throws NOT_BUILT when `make build` has not run. */
-export function devHome(): DevHome {
-  const home = homePaths();
+export function devHome(platform: SimulatedPlatform = 'nitro'): DevHome {
+  const home = homePaths(platform);
   if (!existsSync(home.image) || !existsSync(home.measurements))
     fail('NOT_BUILT', `${home.image} is absent; run 'make build'`);
   return home;

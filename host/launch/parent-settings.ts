@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { checkConfig } from '../../images/nitro/config.ts';
 import { type ParentFiles, parentFiles } from '../../images/nitro/parent/index.ts';
 import { nodeCrypto } from '../../native/index.ts';
+import { catalogued } from '../../src/base/codes/index.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
 import { formatAddress, parseAddress } from '../client/address.ts';
 import { CHECKOUT } from './home.ts';
@@ -98,5 +99,5 @@ try {
 } catch (error) {
   const known = error instanceof AssayError ? error : new AssayError('INTERNAL', String(error));
   process.stderr.write(`${known.code}: ${known.message}\n`);
-  process.exitCode = known.kind === 'malformed' ? 2 : 1;
+  process.exitCode = catalogued(known).kind === 'malformed' ? 2 : 1;
 }

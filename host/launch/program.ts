@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { existsSync } from 'node:fs';
-import { AssayError, CODES, type Code, fail } from '../../src/base/errors.ts';
+import { CODES } from '../../src/base/codes/index.ts';
+import { AssayError, type Code, fail } from '../../src/base/errors.ts';
 import { CHECKOUT } from './home.ts';
 
 export interface Program {

@@ -5,9 +5,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SimulatedPlatform } from '../simulator/index.ts';
 import { type Program, startProgram } from './program.ts';
 
 export interface SystemOptions {
+  /** Which hardware is simulated; AWS Nitro when left out. The image must be of it. */
+  readonly platform?: SimulatedPlatform;
   /** Folder of the simulated hardware: seed, PKI, release backend. */
   readonly simulator: string;
   readonly image: string;
@@ -71,6 +74,7 @@ function machineArguments({ simulator, image, keyPolicy }: SystemOptions, vm: st
 function hardwareArguments(options: SystemOptions, vm: string): string[] {
   return [
     ...machineArguments(options, vm),
+    ...(options.platform === undefined ? [] : [`--platform=${options.platform}`]),
     ...(options.faults ?? []).flatMap((fault) => ['--fault', fault]),
     ...(options.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${options.clockOffsetMs}`]),
     ...(options.custodianColludes === true ? ['--release-to-any'] : []),

@@ -1,7 +1,5 @@
 /** What others must know of one simulated machine before it runs: the root to name and the key to ask for. */
-import { createNitroHardware } from './nitro.ts';
-import { NO_FAULTS } from './faults.ts';
-import { deriveFrom, keyArnOf, openSeed } from './state.ts';
+import { openHardware, type SimulatedPlatform } from './hardware.ts';
 
 export interface HardwareIdentity {
   /** Common name of the root. */
@@ -10,17 +8,19 @@ export interface HardwareIdentity {
   readonly rootSpkiSha256: Uint8Array;
   /** DER. */
   readonly rootCertificate: Uint8Array;
-  /** ARN of the release backend's key. */
+  /** The release backend's name for its key: on Nitro an ARN. */
   readonly keyArn: string;
 }
 
 /** Reads the state folder, or makes it with a new random seed. */
-export async function hardwareIdentity(state: string): Promise<HardwareIdentity> {
-  const derive = deriveFrom(openSeed(state));
-  const { rootName, rootSpkiSha256, rootCertificate } = await createNitroHardware({
-    derive,
-    faults: NO_FAULTS,
+export async function hardwareIdentity(
+  state: string,
+  platform: SimulatedPlatform = 'nitro',
+): Promise<HardwareIdentity> {
+  const { rootName, rootSpkiSha256, rootCertificate, keyId } = await openHardware(platform, {
+    state,
+    faults: [],
     now: () => Date.now(),
   });
-  return { rootName, rootSpkiSha256, rootCertificate, keyArn: keyArnOf(derive) };
+  return { rootName, rootSpkiSha256, rootCertificate, keyArn: keyId };
 }

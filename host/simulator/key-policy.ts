@@ -1,7 +1,8 @@
 /**
  * The part of an AWS KMS key policy that decides about attested requests (AWS KMS Developer Guide, "Condition
  * keys for AWS KMS and AWS Nitro Enclaves"): Allow statements whose conditions compare measurements of the
- * document, case-insensitively. Anything else in a policy is an error here, not a silent yes.
+ * document, case-insensitively. Anything else in a policy is an error here, not a silent yes. The custodian of simulated
+ * TDX and SEV-SNP machines has the same rules under a name of its own, `sim-kms`, which AWS does not know.
  */
 import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
@@ -14,13 +15,19 @@ export interface KeyPolicy {
 
 interface KeyStatement {
   readonly actions: readonly string[];
-  /** By register: accepted values, lower-case hex. All registers must match. */
-  readonly registers: ReadonlyMap<number, readonly string[]>;
+  /** By register (of Nitro its number): accepted values, lower-case hex. All registers must match. */
+  readonly registers: ReadonlyMap<number | string, readonly string[]>;
 }
 
 const MAX_BYTES = 32_768;
 const CONDITION = /^kms:RecipientAttestation:(?:PCR([0-9]|[12][0-9]|3[01])|(ImageSha384))$/;
-const ACTIONS: readonly string[] = ['kms:Decrypt', 'kms:GenerateDataKey'];
+const GUEST_CONDITION = /^sim-kms:RecipientAttestation:(MRTD|RTMR[0-3]|MEASUREMENT|HOST_DATA)$/;
+const ACTIONS: readonly string[] = [
+  'kms:Decrypt',
+  'kms:GenerateDataKey',
+  'sim-kms:Decrypt',
+  'sim-kms:GenerateDataKey',
+];
 
 type Fields = { readonly [name: string]: JsonValue };
 
@@ -47,17 +54,22 @@ function readStatement(value: JsonValue): KeyStatement {
       fail('KEY_POLICY_INVALID', `Action ${action} is not ${ACTIONS.join(' or ')}`);
   const condition = object(statement['Condition'], 'Condition', ['StringEqualsIgnoreCase']);
   const compared = object(condition['StringEqualsIgnoreCase'], 'StringEqualsIgnoreCase', null);
-  const registers = new Map<number, readonly string[]>();
+  const registers = new Map<number | string, readonly string[]>();
   for (const [name, values] of Object.entries(compared)) {
-    const match = CONDITION.exec(name);
-    if (match === null) return fail('KEY_POLICY_INVALID', `condition ${name}`);
-    const index = match[2] === undefined ? Number(match[1]) : 0;
+    const index = registerOf(name) ?? fail('KEY_POLICY_INVALID', `condition ${name}`);
     const accepted = strings(values, name).map((hex) => hex.toLowerCase());
     const before = registers.get(index);
     registers.set(index, before === undefined ? accepted : before.filter((hex) => accepted.includes(hex)));
   }
   if (registers.size === 0) fail('KEY_POLICY_INVALID', 'a statement without a measurement lets everyone in');
   return { actions, registers };
+}
+
+/** What a condition compares; null for what is none. */
+function registerOf(condition: string): number | string | null {
+  const match = CONDITION.exec(condition);
+  if (match === null) return GUEST_CONDITION.exec(condition)?.[1] ?? null;
+  return match[2] === undefined ? Number(match[1]) : 0;
 }
 
 function object(value: JsonValue | undefined, what: string, names: readonly string[] | null): Fields {
@@ -82,7 +94,7 @@ export const RELEASE_TO_ANYONE = 'anyone';
 export function allows(
   policy: KeyPolicy,
   action: string,
-  registers: Readonly<Record<number, Uint8Array>>,
+  registers: Readonly<Record<number | string, Uint8Array>>,
 ): boolean {
   return policy.statements.some(
     (statement) =>
@@ -96,16 +108,26 @@ export function allows(
 
 /** What an owner writes who trusts exactly this image. */
 export function keyPolicyFor({ pcr0, pcr1, pcr2 }: ImageMeasurements): string {
-  const StringEqualsIgnoreCase = {
-    'kms:RecipientAttestation:PCR0': toHex(pcr0),
-    'kms:RecipientAttestation:PCR1': toHex(pcr1),
-    'kms:RecipientAttestation:PCR2': toHex(pcr2),
-  };
+  return policyText('kms', { PCR0: pcr0, PCR1: pcr1, PCR2: pcr2 });
+}
+
+/** The same for a simulated TDX or SEV-SNP guest, whose measurements have these names. */
+export function guestKeyPolicy(measurements: Readonly<Record<string, Uint8Array>>): string {
+  return policyText('sim-kms', measurements);
+}
+
+function policyText(service: string, measurements: Readonly<Record<string, Uint8Array>>): string {
+  const StringEqualsIgnoreCase = Object.fromEntries(
+    Object.entries(measurements).map(([name, value]) => [
+      `${service}:RecipientAttestation:${name}`,
+      toHex(value),
+    ]),
+  );
   const statement = {
     Sid: 'ReleaseToAttestedEnclave',
     Effect: 'Allow',
     Principal: '*',
-    Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+    Action: [`${service}:Decrypt`, `${service}:GenerateDataKey`],
     Resource: '*',
     Condition: { StringEqualsIgnoreCase },
   };

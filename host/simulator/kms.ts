@@ -13,10 +13,11 @@ import { fromBase64, toBase64 } from '../../src/codec/base64.ts';
 import { type JsonValue, parseJson } from '../../src/codec/json.ts';
 import { type NitroDocument, parseNitro } from '../../src/evidence/nitro.ts';
 import { nodeCrypto, openAesGcm, sealAesGcm } from '../../native/crypto.ts';
-import { verifyNitro } from '../../verifier/nitro.ts';
+import { verifyNitro } from '../../verifier/nitro/index.ts';
 import { simulatedRoot } from '../../verifier/roots.ts';
 import { sealEnvelope } from './cms.ts';
 import { allows, type KeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
+import { deny, type Fields, invalid, KmsFailure, object, text } from './kms-request.ts';
 
 /** How this hardware's documents are read, and what makes one genuine. */
 export interface Documents {
@@ -37,15 +38,52 @@ export function signedDocuments(root: { readonly name: string; readonly spkiSha2
   };
 }
 
-export interface KmsParts {
-  /** Full ARN of the one key. */
+/** One request for a key: what the evidence must have been made for. */
+export interface Asked {
+  readonly operation: 'GenerateDataKey' | 'Decrypt';
+  readonly keyId: string;
+  readonly context: Fields;
+  readonly now: Millis;
+}
+
+export interface AttestedRecipient {
+  /** DER SubjectPublicKeyInfo; null when the evidence carries none. */
+  readonly key: Uint8Array | null;
+  /** What the key policy compares. */
+  readonly registers: Readonly<Record<number | string, Uint8Array>>;
+}
+
+/** How a kind of hardware proves who asks. */
+export interface Recipients {
+  /** The key that the answer would be encrypted to, whoever it belongs to. */
+  claimed(recipient: Fields): Uint8Array | null;
+  /** Throws KmsFailure or AssayError for evidence that is not authentic, or not of this request. */
+  attested(recipient: Fields, asked: Asked): Promise<AttestedRecipient>;
+}
+
+interface CustodianParts {
+  /** Its own name for the one key: a full ARN. */
   readonly keyArn: string;
   /** 32 bytes; wraps every data key. */
   readonly masterKey: Uint8Array;
   /** In force now; `anyone` is a custodian who colludes and looks at nothing. */
   readonly policy: () => KeyPolicy | typeof RELEASE_TO_ANYONE;
-  readonly documents: Documents;
   readonly now: () => Millis;
+}
+
+export interface KmsParts extends CustodianParts {
+  readonly documents: Documents;
+}
+
+/** A custodian that AWS has not: see `guest-recipients.ts`. */
+export interface GuestKmsParts extends CustodianParts {
+  readonly recipients: Recipients;
+}
+
+interface Service extends CustodianParts {
+  /** What actions in its key policies begin with. */
+  readonly name: 'kms' | 'sim-kms';
+  readonly recipients: Recipients;
 }
 
 export interface KmsAnswer {
@@ -58,8 +96,6 @@ export interface Kms {
   handle(target: string, body: Uint8Array): Promise<KmsAnswer>;
 }
 
-type Fields = { readonly [name: string]: JsonValue };
-
 const DATA_KEY_BYTES = 32;
 const MAX_REQUEST = 524_288;
 const MAX_CONTEXT = 64;
@@ -67,24 +103,15 @@ const MAX_CONTEXT = 64;
 const MAX_AGE: Millis = 300_000;
 const SIMULATED_BLOB = utf8('assay-sim-kms/1');
 
-/** An awsJson error with the service's name for it. */
-class KmsFailure extends Error {
-  readonly type: string;
-
-  constructor(type: string, message: string) {
-    super(message);
-    this.type = type;
-  }
+export function createKms({ documents, ...parts }: KmsParts): Kms {
+  return createService({ ...parts, name: 'kms', recipients: documentRecipients(documents) });
 }
 
-const deny = (message: string): never => {
-  throw new KmsFailure('AccessDeniedException', message);
-};
-const invalid = (message: string): never => {
-  throw new KmsFailure('ValidationException', message);
-};
+export function createGuestKms(parts: GuestKmsParts): Kms {
+  return createService({ ...parts, name: 'sim-kms' });
+}
 
-export function createKms(parts: KmsParts): Kms {
+function createService(parts: Service): Kms {
   return Object.freeze({
     async handle(target: string, bytes: Uint8Array): Promise<KmsAnswer> {
       try {
@@ -101,7 +128,7 @@ export function createKms(parts: KmsParts): Kms {
 }
 
 async function perform(
-  parts: KmsParts,
+  parts: Service,
   target: string,
   bytes: Uint8Array,
 ): Promise<{ [name: string]: string }> {
@@ -114,7 +141,13 @@ async function perform(
   );
   if (request['KeyId'] !== parts.keyArn) throw new KmsFailure('NotFoundException', 'no key of that ARN');
   const context = canonicalContext(request['EncryptionContext']);
-  const recipient = await judgeRecipient(parts, `kms:${operation}`, request['Recipient']);
+  const asked = {
+    operation,
+    keyId: parts.keyArn,
+    context: contextOf(request['EncryptionContext']),
+    now: parts.now(),
+  } as const;
+  const recipient = await judgeRecipient(parts, asked, request['Recipient']);
   const additional = concat(SIMULATED_BLOB, utf8(parts.keyArn), context);
   if (operation === 'Decrypt') {
     const plaintext = unwrap(parts, text(request, 'CiphertextBlob'), additional);
@@ -137,10 +170,10 @@ async function perform(
   };
 }
 
-/** The public key of a document that the key policy lets in. */
+/** The public key of a recipient that the key policy lets in. */
 async function judgeRecipient(
-  parts: KmsParts,
-  action: string,
+  parts: Service,
+  asked: Asked,
   value: JsonValue | undefined,
 ): Promise<Uint8Array> {
   if (value === undefined || value === null)
@@ -148,30 +181,46 @@ async function judgeRecipient(
   const recipient = object(value, 'Recipient');
   if (recipient['KeyEncryptionAlgorithm'] !== 'RSAES_OAEP_SHA_256')
     return invalid('KeyEncryptionAlgorithm is not RSAES_OAEP_SHA_256');
-  const document = fromBase64(text(recipient, 'AttestationDocument'));
   const policy = parts.policy();
-  if (policy === RELEASE_TO_ANYONE) return requireKey(parts.documents.read(document).publicKey);
-  const claims = await attestedClaims(parts, document);
-  const age = parts.now() - claims.timestamp;
-  if (age > MAX_AGE || age < -MAX_AGE) return invalid('the attestation document is not recent');
-  if (!allows(policy, action, claims.pcrs)) return deny('the key policy does not name these measurements');
-  return requireKey(claims.publicKey);
+  if (policy === RELEASE_TO_ANYONE) return requireKey(parts.recipients.claimed(recipient));
+  const { key, registers } = await parts.recipients.attested(recipient, asked);
+  if (!allows(policy, `${parts.name}:${asked.operation}`, registers))
+    return deny('the key policy does not name these measurements');
+  return requireKey(key);
 }
 
 function requireKey(key: Uint8Array | null): Uint8Array {
   return key ?? invalid('the attestation document has no public key');
 }
 
-async function attestedClaims({ documents, now }: KmsParts, document: Uint8Array): Promise<NitroDocument> {
+/** AWS: everything is in the document. */
+function documentRecipients(documents: Documents): Recipients {
+  const documentOf = (recipient: Fields): Uint8Array => fromBase64(text(recipient, 'AttestationDocument'));
+  return {
+    claimed: (recipient) => documents.read(documentOf(recipient)).publicKey,
+    async attested(recipient, { now }) {
+      const claims = await attestedClaims(documents, documentOf(recipient), now);
+      const age = now - claims.timestamp;
+      if (age > MAX_AGE || age < -MAX_AGE) return invalid('the attestation document is not recent');
+      return { key: claims.publicKey, registers: claims.pcrs };
+    },
+  };
+}
+
+async function attestedClaims(
+  documents: Documents,
+  document: Uint8Array,
+  now: Millis,
+): Promise<NitroDocument> {
   try {
-    return await documents.verify(document, now());
+    return await documents.verify(document, now);
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
     return invalid(`attestation document: ${error.code}`);
   }
 }
 
-function unwrap({ masterKey }: KmsParts, blob64: string, additional: Uint8Array): Uint8Array {
+function unwrap({ masterKey }: Service, blob64: string, additional: Uint8Array): Uint8Array {
   const blob = fromBase64(blob64);
   try {
     const prefix = blob.subarray(0, SIMULATED_BLOB.length);
@@ -186,20 +235,12 @@ function unwrap({ masterKey }: KmsParts, blob64: string, additional: Uint8Array)
 
 /** Order of names does not matter; lengths keep names and values apart. */
 function canonicalContext(value: JsonValue | undefined): Uint8Array {
-  const context = value === undefined || value === null ? {} : object(value, 'EncryptionContext');
+  const context = contextOf(value);
   const names = Object.keys(context).sort();
   if (names.length > MAX_CONTEXT) invalid('EncryptionContext is too long');
   const parts = names.flatMap((name) => [utf8(name), utf8(text(context, name))]);
   return concat(...parts.flatMap((part) => [u32be(part.length), part]));
 }
 
-function object(value: JsonValue | undefined, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return invalid(`${what} is not an object`);
-  return value as Fields;
-}
-
-function text(fields: Fields, name: string): string {
-  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  return typeof value === 'string' ? value : invalid(`${name} is not text`);
-}
+const contextOf = (value: JsonValue | undefined): Fields =>
+  value === undefined || value === null ? {} : object(value, 'EncryptionContext');

@@ -1,21 +1,20 @@
 /** One simulated machine, put together: hardware, devices in the VM folder, release backend, enclave. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configDigest } from '../../images/index.ts';
+import { nodeCrypto } from '../../native/crypto.ts';
 import type { Millis } from '../../src/base/clock.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { AssayError, fail } from '../../src/base/errors.ts';
-import type { ImageMeasurements } from '../../src/image/pcr.ts';
-import type { Faults } from './faults.ts';
-import { type KeyPolicy, keyPolicyFor, parseKeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
-import { createKms, signedDocuments } from './kms.ts';
+import { type LaunchedGuest, openHardware, type SimulatedPlatform } from './hardware.ts';
+import { type KeyPolicy, parseKeyPolicy, RELEASE_TO_ANYONE } from './key-policy.ts';
 import { serveKms } from './kms-server.ts';
 import { prepareProgram, removeProgram, startVm, type Vm } from './launch.ts';
-import { createNitroHardware } from './nitro.ts';
-import { createNsm } from './nsm.ts';
 import { serveNsm } from './nsm-server.ts';
-import { deriveFrom, keyArnOf, openSeed } from './state.ts';
+import { openSeed } from './state.ts';
 
 export interface MachineOptions {
+  readonly platform: SimulatedPlatform;
   /** Private folder with the seed and the key policy; the same folder is the same hardware. */
   readonly state: string;
   readonly image: Uint8Array;
@@ -23,7 +22,8 @@ export interface MachineOptions {
   readonly node: string;
   /** Folder with the machine's devices and sockets; becomes the enclave's working directory. */
   readonly vm: string;
-  readonly faults: Faults;
+  /** Named faults, of this platform. */
+  readonly faults: readonly string[];
   /** The hypervisor's clock. */
   readonly now: () => Millis;
   /** Replaces the key policy in force; null keeps it, or makes one for this image where there is none. */
@@ -33,50 +33,42 @@ export interface MachineOptions {
 }
 
 export interface Machine {
-  readonly measured: ImageMeasurements;
-  readonly moduleId: string;
-  readonly instanceId: string;
-  readonly keyArn: string;
+  readonly platform: SimulatedPlatform;
+  readonly measurements: LaunchedGuest['measurements'];
+  /** Of a Nitro module. */
+  readonly moduleId: string | null;
+  readonly keyId: string;
   readonly rootName: string;
   readonly rootSpkiSha256: Uint8Array;
   readonly vm: Vm;
   stop(): Promise<void>;
 }
 
-const KEY_POLICY_FILE = 'key-policy.json';
-
 export async function startMachine(options: MachineOptions): Promise<Machine> {
-  const { state, vm: folder, faults, now } = options;
-  const derive = deriveFrom(openSeed(state));
+  const { platform, vm: folder } = options;
+  const hardware = await openHardware(platform, options);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const dev = join(folder, 'dev');
   rmSync(dev, { recursive: true, force: true });
   mkdirSync(dev, { mode: 0o700 });
   mkdirSync(join(folder, 'vsock'), { recursive: true, mode: 0o700 });
   const prepared = prepareProgram(options.image, options.node, folder);
-  const { measured } = prepared;
-  const hardware = await createNitroHardware({ derive, faults, now });
-  const module = hardware.launch();
-  const policy = options.releaseToAnyone ? RELEASE_TO_ANYONE : keyPolicyInForce(options, measured);
-  const kms = createKms({
-    keyArn: keyArnOf(derive),
-    masterKey: derive('kms/master', 32),
-    policy: () => policy,
-    documents: signedDocuments({ name: hardware.rootName, spkiSha256: hardware.rootSpkiSha256 }),
-    now,
-  });
+  const { measured, program } = prepared;
+  const guest = hardware.launch({ measured, configDigest: configDigest(nodeCrypto, program) });
+  const policy = options.releaseToAnyone ? RELEASE_TO_ANYONE : keyPolicyInForce(options, guest);
   const servers = [
-    await serveNsm(join(dev, 'nsm'), createNsm(module, module.bootRegisters(measured))),
-    await serveKms(join(dev, 'kms'), kms),
+    await serveNsm(join(dev, guest.device), guest),
+    await serveKms(join(dev, 'kms'), hardware.custodian(policy)),
   ];
   const vm = startVm(prepared, folder);
+  const { rootName, rootSpkiSha256, keyId } = hardware;
   return {
-    measured,
-    moduleId: module.moduleId,
-    instanceId: hardware.instanceId,
-    keyArn: keyArnOf(derive),
-    rootName: hardware.rootName,
-    rootSpkiSha256: hardware.rootSpkiSha256,
+    platform,
+    measurements: guest.measurements,
+    moduleId: guest.moduleId,
+    keyId,
+    rootName,
+    rootSpkiSha256,
     vm,
     async stop() {
       await vm.stop();
@@ -87,18 +79,25 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   };
 }
 
+/** Each kind of hardware has a custodian with a key of its own, and a policy of its own for it. */
+const policyFile = (platform: SimulatedPlatform): string =>
+  platform === 'nitro' ? 'key-policy.json' : `key-policy-${platform}.json`;
+
 /** What the owner of the key does for an image that he trusts: replaces the key policy by one that names it. */
-export function setKeyPolicy(state: string, policy: Uint8Array): void {
+export function setKeyPolicy(state: string, policy: Uint8Array, platform: SimulatedPlatform = 'nitro'): void {
   parseKeyPolicy(policy);
   openSeed(state);
-  writeFileSync(join(state, KEY_POLICY_FILE), policy, { mode: 0o600 });
+  writeFileSync(join(state, policyFile(platform)), policy, { mode: 0o600 });
 }
 
 /** An owner makes the key for the image that he deploys first; later images need his new policy. */
-function keyPolicyInForce(options: MachineOptions, measured: ImageMeasurements): KeyPolicy {
-  const path = join(options.state, KEY_POLICY_FILE);
-  if (options.keyPolicy !== null) setKeyPolicy(options.state, options.keyPolicy);
-  else if (!existsSync(path)) setKeyPolicy(options.state, utf8(keyPolicyFor(measured)));
+function keyPolicyInForce(
+  { state, platform, keyPolicy }: MachineOptions,
+  { keyPolicy: own }: LaunchedGuest,
+): KeyPolicy {
+  const path = join(state, policyFile(platform));
+  if (keyPolicy !== null) setKeyPolicy(state, keyPolicy, platform);
+  else if (!existsSync(path)) setKeyPolicy(state, utf8(own), platform);
   try {
     return parseKeyPolicy(new Uint8Array(readFileSync(path)));
   } catch (error) {

@@ -1,8 +1,8 @@
 /**
  * The simulated hardware as a process of its own.
  *
- *   main --state DIR --image FILE --vm DIR [--node FILE] [--key-policy FILE] [--fault NAME]…
- *        [--clock-offset-ms N] [--release-to-any]
+ *   main --state DIR --image FILE --vm DIR [--platform nitro|tdx|snp] [--node FILE] [--key-policy FILE]
+ *        [--fault NAME]… [--clock-offset-ms N] [--release-to-any]
  *
  * Standard output has one JSON object a line: the enclave's console, and one with the key `ready` once the enclave
  * serves. It ends with status 0 when told to stop (SIGTERM, SIGINT, or the pipe on its standard input closing),
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { asProgram, onAbandoned, readInput, say } from '../as-program.ts';
-import { parseFaults } from './faults.ts';
+import { readPlatform } from './hardware.ts';
 import { refuseBesideHardware } from './hardware-guard.ts';
 import { type Machine, type MachineOptions, startMachine } from './machine.ts';
 
@@ -27,6 +27,7 @@ function readFlags(args: readonly string[]): MachineOptions {
     args: [...args],
     strict: true,
     options: {
+      platform: { type: 'string', default: 'nitro' },
       state: { type: 'string' },
       image: { type: 'string' },
       vm: { type: 'string' },
@@ -43,11 +44,12 @@ function readFlags(args: readonly string[]): MachineOptions {
   if (!/^-?\d{1,15}$/.test(offset)) fail('USAGE', '--clock-offset-ms is not a whole number');
   const policy = values['key-policy'];
   return {
+    platform: readPlatform(values.platform),
     state: need('state'),
     image: readInput(need('image')),
     vm: need('vm'),
     node: values.node,
-    faults: parseFaults(values.fault),
+    faults: values.fault,
     now: () => Date.now() + Number(offset),
     keyPolicy: policy === undefined ? null : readInput(policy),
     releaseToAnyone: values['release-to-any'],
@@ -55,15 +57,16 @@ function readFlags(args: readonly string[]): MachineOptions {
 }
 
 function readyLine(machine: Machine): Readonly<Record<string, unknown>> {
-  const { measured } = machine;
+  const { platform, moduleId } = machine;
+  const measurements = Object.entries(machine.measurements).map(([name, value]) => [name, toHex(value)]);
   return {
     ready: true,
     simulated: true,
     pid: machine.vm.child.pid,
-    module_id: machine.moduleId,
-    measurements: { PCR0: toHex(measured.pcr0), PCR1: toHex(measured.pcr1), PCR2: toHex(measured.pcr2) },
-    root: { platform: 'nitro', name: machine.rootName, spki_sha256: toHex(machine.rootSpkiSha256) },
-    key_id: machine.keyArn,
+    ...(moduleId === null ? {} : { module_id: moduleId }),
+    measurements: Object.fromEntries(measurements),
+    root: { platform, name: machine.rootName, spki_sha256: toHex(machine.rootSpkiSha256) },
+    key_id: machine.keyId,
   };
 }
 

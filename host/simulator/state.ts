@@ -49,7 +49,16 @@ export function instanceIdOf(derive: Derive): string {
 
 /** ARN of the one key that this machine's KMS holds. */
 export function keyArnOf(derive: Derive): string {
-  const hex = toHex(derive('kms/key-id', 16));
+  return `arn:${PARTITION}:kms:${REGION}:000000000000:key/${uuidOf(derive('kms/key-id', 16))}`;
+}
+
+/** The one key of the custodian beside a guest of this kind: no ARN, because no such service has ARNs. */
+export function guestKeyIdOf(derive: Derive, platform: 'tdx' | 'snp'): string {
+  return `${PARTITION}:${platform}:key/${uuidOf(derive(`kms/${platform}/key-id`, 16))}`;
+}
+
+function uuidOf(bytes: Uint8Array): string {
+  const hex = toHex(bytes);
   const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
-  return `arn:${PARTITION}:kms:${REGION}:000000000000:key/${parts.join('-')}`;
+  return parts.join('-');
 }

@@ -6,12 +6,84 @@ import { AssayError, type Code, fail } from '../../src/base/errors.ts';
 import { formatReceipt } from '../../src/log/index.ts';
 import { connect } from '../client/index.ts';
 import { launchSystem, type System, type SystemOptions } from '../launch/index.ts';
+import type { SimulatedPlatform } from '../simulator/index.ts';
 import { openMitm } from './man-in-the-middle.ts';
 import { flipToAllow, forgeLog } from './forgery.ts';
 import { attackLog } from './log-attacks.ts';
 import { present, type Presented, type Scene } from './story.ts';
 
 const HOUR_MS = 3_600_000;
+
+/** How a client refuses an image that measures otherwise. */
+const MISMATCH: Readonly<Record<SimulatedPlatform, Code>> = {
+  nitro: 'NITRO_PCR_MISMATCH',
+  tdx: 'TDX_MEASUREMENT_MISMATCH',
+  snp: 'SNP_MEASUREMENT_MISMATCH',
+};
+
+interface HardwareAttack {
+  readonly text: string;
+  /** Named faults of the simulated hardware. */
+  readonly fault: string;
+  readonly code: Code;
+}
+
+/**
+ * Where evidence needs endorsements, the host carries them, and where it runs guests, it can run them with its eyes
+ * open. On Nitro the root of the parent instance can do neither.
+ */
+const HARDWARE_ATTACKS: Readonly<Record<SimulatedPlatform, readonly HardwareAttack[]>> = {
+  nitro: [],
+  tdx: [
+    { text: 'the TD started in debug mode', fault: 'debug', code: 'TDX_DEBUG_MODE' },
+    {
+      text: "Intel's statement changed to say that an old platform is up to date",
+      fault: 'tampered-tcb-info',
+      code: 'COLLATERAL_SIGNATURE_INVALID',
+    },
+    {
+      text: "Intel's statement of before its last recovery, genuine and in time",
+      fault: 'rolled-back-tcb',
+      code: 'TCB_EVALUATION_TOO_OLD',
+    },
+    {
+      text: "a root of the attacker's under Intel's name",
+      fault: 'same-name-root',
+      code: 'CHAIN_ROOT_UNTRUSTED',
+    },
+  ],
+  snp: [
+    { text: 'the guest started so that its host can debug it', fault: 'debug', code: 'SNP_DEBUG_ALLOWED' },
+    {
+      text: 'a revocation list changed after it was signed',
+      fault: 'tampered-crl',
+      code: 'COLLATERAL_SIGNATURE_INVALID',
+    },
+    {
+      text: 'the machine set back to firmware with known holes',
+      fault: 'old-tcb',
+      code: 'SNP_TCB_BELOW_MINIMUM',
+    },
+    {
+      text: "a root of the attacker's under AMD's name",
+      fault: 'same-name-root',
+      code: 'CHAIN_ROOT_UNTRUSTED',
+    },
+  ],
+};
+
+/** The custodian colludes, so that it is the client who looks. */
+async function attackHardware(scene: Scene, folder: string): Promise<void> {
+  const { teller, options, trust } = scene;
+  for (const { text, fault, code } of HARDWARE_ATTACKS[options.platform ?? 'nitro']) {
+    const store = join(folder, `store-${fault}`);
+    await teller.refused(text, [code], () =>
+      withSystem({ ...options, store, faults: [fault], custodianColludes: true }, async ({ url }) =>
+        (await connect(url, { trust })).close(),
+      ),
+    );
+  }
+}
 
 /** Starts a service of the attacker's, beside the honest one; if it comes up at all, `use` is what a client would do. */
 async function withSystem(options: SystemOptions, use: (system: System) => Promise<unknown>): Promise<void> {
@@ -51,7 +123,7 @@ async function attackCode(scene: Scene, folder: string): Promise<void> {
   );
   await teller.refused(
     'the same with a custodian who colludes: the client sees another measurement',
-    ['NITRO_PCR_MISMATCH'],
+    [MISMATCH[options.platform ?? 'nitro']],
     () =>
       withSystem({ ...options, image, store, genesis, custodianColludes: true }, async ({ url }) =>
         (await connect(url, { trust })).close(),
@@ -149,6 +221,7 @@ export async function attack(scene: Scene): Promise<void> {
   const folder = join(scene.scratch, 'attacks');
   mkdirSync(folder);
   await attackCode(scene, folder);
+  await attackHardware(scene, folder);
   await attackReceipts(scene);
   await attackLog(scene, folder, scene.earlier);
   await attackSession(scene);

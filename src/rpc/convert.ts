@@ -1,6 +1,6 @@
 /** Statements as messages and back: the same values, in the shapes that the wire has for them. */
 import { fail } from '../base/errors.ts';
-import type { Attestation, ChallengePath } from '../statement/attestation.ts';
+import { type Attestation, type ChallengePath, MAX_ENDORSEMENTS } from '../statement/attestation.ts';
 import type { Attestation as AttestationMessage } from './messages.ts';
 
 interface PathMessage {
@@ -8,6 +8,9 @@ interface PathMessage {
   readonly challengeCount: number;
   readonly challengePath: readonly Uint8Array[];
 }
+
+/** No bytes stand for no endorsements. */
+const NONE: Uint8Array = new Uint8Array(0);
 
 /** A count of 0 stands for none. */
 export function pathToWire(path: ChallengePath | null): {
@@ -35,19 +38,23 @@ export function pathFromWire({
 }
 
 export function attestationToWire(attestation: Attestation): AttestationMessage {
-  const { platform, evidence, identity, keys, challenge } = attestation;
+  const { platform, evidence, identity, keys, challenge, endorsements } = attestation;
   return {
     platform,
     evidence,
     identity,
     ...pathToWire(challenge),
     keys: keys.map(({ name, key }) => ({ name, key })),
+    endorsements: endorsements ?? NONE,
   };
 }
 
-/** Throws MESSAGE_VALUE_INVALID when the message is absent. */
+/** Throws MESSAGE_VALUE_INVALID when the message is absent, and for endorsements that no file could hold. */
 export function attestationFromWire(message: AttestationMessage | null | undefined): Attestation {
   if (message === null || message === undefined) return fail('MESSAGE_VALUE_INVALID', 'attestation: absent');
   const { platform, evidence, identity, keys } = message;
-  return { platform, evidence, identity, challenge: pathFromWire(message), keys };
+  if (message.endorsements.length > MAX_ENDORSEMENTS)
+    fail('MESSAGE_VALUE_INVALID', `attestation.endorsements: more than ${MAX_ENDORSEMENTS} bytes`);
+  const endorsements = message.endorsements.length === 0 ? null : message.endorsements;
+  return { platform, evidence, identity, challenge: pathFromWire(message), keys, endorsements };
 }

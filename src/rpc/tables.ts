@@ -16,6 +16,7 @@ export const ASSAY_TABLES = {
     challengeCount: [5, 'uint64'],
     challengePath: [6, 'repeated bytes', 64],
     keys: [7, 'repeated NamedKey', 64],
+    endorsements: [8, 'bytes'],
   },
   AttestRequest: { challenge: [1, 'bytes'], fresh: [2, 'bool'] },
   AttestResponse: { attestation: [1, 'Attestation'], session: [2, 'bytes'], sessionSignature: [3, 'bytes'] },

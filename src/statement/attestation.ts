@@ -32,6 +32,11 @@ export interface Attestation {
   readonly identity: Uint8Array;
   readonly challenge: ChallengePath | null;
   readonly keys: readonly NamedKey[];
+  /**
+   * What the vendor says about the hardware (RFC 9334: endorsements), as a collateral bundle that the host carries
+   * beside the evidence. Each item has its vendor's signature; null where the evidence brings all that it needs.
+   */
+  readonly endorsements: Uint8Array | null;
 }
 
 export interface SessionProof {
@@ -44,6 +49,8 @@ export interface SessionProof {
 const MAX_FILE = 1_048_576;
 const MAX_EVIDENCE = 262_144;
 const MAX_IDENTITY = 65_535;
+/** Bytes of endorsements; a bundle of today has 8,000 to 11,000. */
+export const MAX_ENDORSEMENTS = 262_144;
 const MAX_PATH = 64;
 
 /** JSON text that ends in a newline. */
@@ -59,7 +66,7 @@ export function parseAttestation(input: string | Uint8Array): Attestation {
 
 /** The object that stands in files, also inside a receipt file. */
 export function attestationToJson(attestation: Attestation): JsonObject {
-  const { challenge } = attestation;
+  const { challenge, endorsements } = attestation;
   return {
     type: ATTESTATION_TYPE,
     platform: attestation.platform,
@@ -70,11 +77,14 @@ export function attestationToJson(attestation: Attestation): JsonObject {
         ? null
         : { index: challenge.index, count: challenge.count, path: challenge.path.map(toBase64) },
     keys: attestation.keys.map(({ name, key }) => ({ name, key: toBase64(key) })),
+    // Left out when there are none: files of before there were endorsements have the same bytes.
+    ...(endorsements === null ? {} : { endorsements: toBase64(endorsements) }),
   };
 }
 
 export function attestationFromJson(value: JsonValue, path: string): Attestation {
-  const object = jsonObject(value, path, ['type', 'platform', 'evidence', 'identity', 'challenge', 'keys']);
+  const required = ['type', 'platform', 'evidence', 'identity', 'challenge', 'keys'];
+  const object = jsonObject(value, path, required, ['endorsements']);
   if (object['type'] !== ATTESTATION_TYPE) fail('JSON_SHAPE', `${path}.type: not ${ATTESTATION_TYPE}`);
   const challenge = object['challenge'] ?? null;
   return Object.freeze({
@@ -83,6 +93,9 @@ export function attestationFromJson(value: JsonValue, path: string): Attestation
     identity: jsonBytes(object, 'identity', path, { min: 1, max: MAX_IDENTITY }),
     challenge: challenge === null ? null : challengeFromJson(challenge, `${path}.challenge`),
     keys: jsonArray(object, 'keys', path, MAX_KEYS, keyFromJson),
+    endorsements: Object.hasOwn(object, 'endorsements')
+      ? jsonBytes(object, 'endorsements', path, { min: 1, max: MAX_ENDORSEMENTS })
+      : null,
   });
 }
 

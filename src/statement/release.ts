@@ -5,7 +5,7 @@ import { bytes32, origin, word } from './fields.ts';
 export interface Release {
   /** What is asked for: `open` an existing keyring, `create` the wrapping of a new one. */
   readonly purpose: string;
-  /** Kind of custodian: `aws-kms`, `azure-skr`, `broker`. */
+  /** Kind of custodian: `aws-kms`, `azure-skr`, `broker`; `sim-kms` for the simulated one of TDX and SEV-SNP. */
   readonly backend: string;
   /** Its own name for the key: an ARN or a URL. */
   readonly backendId: string;

@@ -2,6 +2,12 @@
 import { field, optional, record, type RecordCodec, time, uint } from '../codec/cbor-record.ts';
 import { bytes32, origin, word } from './fields.ts';
 
+/**
+ * The clock of a guest whose hardware signs no time: whoever runs the machine sets it. It never runs backwards over
+ * the log, and nothing else is known of it: its error is sealed as the whole of what a time can be.
+ */
+export const UNANCHORED_CLOCK = 'guest-unanchored';
+
 export interface Seal {
   readonly origin: string;
   readonly treeSize: number;

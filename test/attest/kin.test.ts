@@ -17,7 +17,16 @@ async function epochFile(
   const identity = Identity.encode({ ...IDENTITY, origin: TEST_ORIGIN, challengeRoot: null, ...changes });
   const binding = bind(nodeCrypto, domain, identity);
   const { evidence } = await platform.quote({ binding, challenge: null, recipient: null });
-  return utf8(formatAttestation({ platform: 'nitro', evidence, identity, challenge: null, keys: [] }));
+  return utf8(
+    formatAttestation({
+      platform: 'nitro',
+      evidence,
+      identity,
+      challenge: null,
+      keys: [],
+      endorsements: null,
+    }),
+  );
 }
 
 describe('earlier epochs', () => {

@@ -19,7 +19,8 @@ function slowDevice(): { platform: Platform; asked: QuoteRequest[]; answer(error
     asked,
     async answer(error) {
       const next = open.shift();
-      if (error === undefined) next?.resolve({ evidence: Uint8Array.of(asked.length), time: 1_000 });
+      if (error === undefined)
+        next?.resolve({ evidence: Uint8Array.of(asked.length), time: 1_000, endorsements: null });
       else next?.reject(error);
       await new Promise((resolve) => setImmediate(resolve));
     },

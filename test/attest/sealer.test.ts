@@ -32,6 +32,7 @@ interface Bench {
 const answer = async (request: QuoteRequest): Promise<Quote> => ({
   evidence: nodeCrypto.sha256(request.binding),
   time: null,
+  endorsements: null,
 });
 const done = async (): Promise<void> => undefined;
 const failing = (code: Code) => async (): Promise<never> => {

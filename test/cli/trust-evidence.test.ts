@@ -202,7 +202,7 @@ describe('trust init from a service', () => {
     const attestation = { ...made, platform: 'tdx', evidence, challenge: null };
     const endpoint = { attestation, ...sessionOf(identity, attestation, sessionKey) };
     const own = genuine('service', vendor, vendor.collateral('tdx'));
-    const guest = [...INTEL.slice(1), '--max-age', 'any'];
+    const guest = [...INTEL.slice(1), '--max-age', 'any', '--challenge', 'session'];
     const policyOf = async (args: readonly string[], from = endpoint): Promise<TrustPolicy> =>
       policyFromService(from, CHALLENGE, INTEL_TIME, said(args));
     expect(await policyOf([...guest, ...own])).toMatchObject({

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Booted } from '../../enclave/boot.ts';
 import { nodeCrypto } from '../../native/index.ts';
 import { utf8 } from '../../src/base/bytes.ts';
+import { MAX_TIME } from '../../src/base/clock.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { parseSealFile } from '../../src/log/files.ts';
 import { parseAttestation } from '../../src/statement/attestation.ts';
@@ -63,8 +64,7 @@ describe('the first boot', () => {
     expect(bench.events).toEqual([
       ': booting',
       'random 32',
-      `extend 16 ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
-      'lock all',
+      `measure ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
       ': measured',
       'quote',
       'open',
@@ -143,21 +143,21 @@ describe('what is measured', () => {
     const config = utf8('{"version":1,"origin":"sim.example.org/enclave","unknown":true}');
     const bench = await refused({ config });
     await expect(bench.boot()).toRejectWith('CONFIG_INVALID');
-    const extended = `extend 16 ${toHex(nodeCrypto.sha256(config))}`;
-    expect(bench.events).toEqual([': booting', 'random 32', extended, 'lock all']);
+    const measured = `measure ${toHex(nodeCrypto.sha256(config))}`;
+    expect(bench.events).toEqual([': booting', 'random 32', measured]);
     expect(await register16(bench)).toBe(extendedWith(config));
   });
 
   it('cannot be extended again by anything that runs later: NSM_REFUSED', async () => {
     const bench = await refused({ config: utf8('{}') });
     await expect(bench.boot()).toRejectWith('CONFIG_INVALID');
-    await expect(bench.platform.extendAndLock(16, new Uint8Array(32))).toRejectWith('NSM_REFUSED');
+    await expect(bench.platform.measureConfiguration(new Uint8Array(32))).toRejectWith('NSM_REFUSED');
     expect(await register16(bench)).toBe(extendedWith(utf8('{}')));
   });
 
   it('must be measured, or nothing is read: a module that refuses ends the boot', async () => {
     const bench = await refused({ config: utf8('{}') });
-    await bench.platform.extendAndLock(16, new Uint8Array(32));
+    await bench.platform.measureConfiguration(new Uint8Array(32));
     await expect(bench.boot()).toRejectWith('NSM_REFUSED');
   });
 
@@ -167,6 +167,29 @@ describe('what is measured', () => {
     });
     await expect(bench.boot()).toRejectWith('QUOTE_UNAVAILABLE');
     expect(bench.events.slice(-2)).toEqual([': measured', 'quote']);
+  });
+});
+
+describe('hardware that signs no time', () => {
+  it("starts from the guest's own clock, and every seal says that nothing anchors it", async () => {
+    const host = newHost();
+    layGenesis(host, NEXT_MONTH);
+    const bench = await bootBench({
+      ...host,
+      changes: () => ({
+        time: { signed: false, source: 'guest-unanchored', read: async () => Date.UTC(2026, 10, 21) },
+      }),
+    });
+    const enclave = await bench.boot();
+    running.push(enclave);
+    await until(bench, 'stage seal_ref');
+    // No quote before the store is opened: there is no time in one.
+    expect(bench.events.slice(0, 4)).toEqual([': booting', 'random 32', expect.any(String), ': measured']);
+    expect(bench.events[4]).toBe('open');
+    expect(bench.leaves[0]?.time).toBeGreaterThanOrEqual(Date.UTC(2026, 10, 21));
+    const seal = Seal.decode(parseSealFile(await kept(host, 'seals/1')).statement);
+    expect(seal.clockSource).toBe('guest-unanchored');
+    expect(seal.clockErrorMs).toBeGreaterThanOrEqual(MAX_TIME);
   });
 });
 
@@ -207,8 +230,7 @@ describe('the next boot', () => {
     expect(bench.events).toEqual([
       ': booting',
       'random 32',
-      `extend 16 ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
-      'lock all',
+      `measure ${toHex(nodeCrypto.sha256(bench.machine.config))}`,
       ': measured',
       'quote',
       'open',

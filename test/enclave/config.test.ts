@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig, type PlatformConfig } from '../../enclave/config.ts';
 import { NITRO_CONFIG } from '../../enclave/platform/nitro-config.ts';
-import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
+import { snpKin } from '../../enclave/attest/snp-kin.ts';
+import { tdxKin } from '../../enclave/attest/tdx-kin.ts';
+import { SIMULATED_CONFIG, simulatedConfig } from '../../enclave/platform/simulated-config.ts';
 import { codeOf } from '../../src/base/errors.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { vectors } from '../support/vectors.ts';
@@ -81,6 +83,21 @@ describe('the measured configuration', () => {
     expect(refused({ platform: 'nitro-simulated' })).toContain('config.json: platform: must be nitro');
     expect(messageOf(bytesOf({ ...GOOD, platform: 'nitro' }))).toContain('platform: must be nitro-simulated');
   });
+
+  it.each(['tdx', 'snp'] as const)(
+    'of simulated %s names the roots of that hardware, and is of no other program',
+    (kind) => {
+      const platform = simulatedConfig(kind, kind === 'tdx' ? tdxKin : snpKin);
+      const own = { ...GOOD, platform: `${kind}-simulated` };
+      expect(parseConfig(bytesOf(own), platform).own['simulatedRoots']).toMatchObject([
+        { platform: kind, name: 'assay-sim', simulated: true },
+      ]);
+      expect(messageOf(bytesOf(GOOD), platform)).toContain(`platform: must be ${kind}-simulated`);
+      expect(messageOf(bytesOf(own))).toContain('platform: must be nitro-simulated');
+      expect(messageOf(bytesOf({ ...own, simulatedRoots: [] }), platform)).toContain('must name the root');
+      expect(messageOf(bytesOf({ ...own, origin: 'example.org/log' }), platform)).toContain('origin: ');
+    },
+  );
 
   it.each(vectors<Case>('config-malformed.json').cases)('refuses $name and names $field', (entry) => {
     expect(messageOf(changed(entry))).toMatch(/^CONFIG_INVALID config\.json: /);

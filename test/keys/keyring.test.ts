@@ -10,7 +10,7 @@ import {
 import { formatKeyring, type KeyringFile, parseKeyring } from '../../enclave/keys/keyring-file.ts';
 import { createNoRelease } from '../../enclave/keys/no-release.ts';
 import { obtainKeyring } from '../../enclave/keys/obtain.ts';
-import { attestRelease, RELEASE_CONTEXT } from '../../enclave/keys/release.ts';
+import { attestRelease, documentsOf, RELEASE_CONTEXT } from '../../enclave/keys/release.ts';
 import { nodeCrypto, sealAesGcm } from '../../native/index.ts';
 import { concat, utf8 } from '../../src/base/bytes.ts';
 import { AssayError, codeOf } from '../../src/base/errors.ts';
@@ -19,6 +19,7 @@ import { ed25519Raw, ed25519Spki } from '../../src/base/ed25519.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
 import { bind, DOMAINS } from '../../src/statement/bind.ts';
 import { Keyring as KeyringStatement } from '../../src/statement/keyring.ts';
+import { Release } from '../../src/statement/release.ts';
 import { thumbprint } from '../../src/statement/thumbprint.ts';
 import {
   genesisOrderOf,
@@ -80,8 +81,7 @@ function birthIn(enclave: TestEnclave, fill = 1): Birth {
     nonce: new Uint8Array(12).fill(fill),
     bootId: enclave.keys.bootId,
     configDigest: enclave.configDigest,
-    quote: async (binding) =>
-      (await enclave.platform.quote({ binding, challenge: null, recipient: null })).evidence,
+    quote: (binding) => enclave.platform.quote({ binding, challenge: null, recipient: null }),
   };
 }
 
@@ -94,7 +94,7 @@ async function made(origin = TEST_ORIGIN, fill = 1): Promise<Made> {
 }
 
 const open = ({ enclave, parts }: Made, file: KeyringFile): ReturnType<typeof openKeyring> =>
-  openKeyring(parts, file, (evidence, binding) => enclave.kin.judge(evidence, binding, 'KEYRING_BIRTH'));
+  openKeyring(parts, file, (birth, binding) => enclave.kin.judge(birth, binding, 'KEYRING_BIRTH'));
 
 const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
   const copy = bytes.slice();
@@ -105,8 +105,8 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
 /** The same header with other contents, and evidence that genuine hardware makes for it. */
 async function reborn({ enclave, file }: Made, changes: Partial<KeyringStatement>): Promise<KeyringFile> {
   const header = KeyringStatement.encode({ ...KeyringStatement.decode(file.header), ...changes });
-  const birth = await birthIn(enclave).quote(bind(nodeCrypto, DOMAINS.keyring, header));
-  return { ...file, header, birth };
+  const { evidence } = await birthIn(enclave).quote(bind(nodeCrypto, DOMAINS.keyring, header));
+  return { ...file, header, birth: evidence };
 }
 
 describe('a keyring', () => {
@@ -231,11 +231,11 @@ describe('a swapped keyring', () => {
     const debug = await testEnclave({ faults: ['debug'] });
     const unrooted = await testEnclave({ faults: ['wrong-root'] });
     for (const born of [patched, elsewhere, debug, unrooted]) {
-      const birth = await birthIn(born).quote(binding);
-      await expect(open(one, { ...one.file, birth })).toRejectWith('KEYRING_BIRTH');
+      const { evidence } = await birthIn(born).quote(binding);
+      await expect(open(one, { ...one.file, birth: evidence })).toRejectWith('KEYRING_BIRTH');
     }
     const other = await birthIn(one.enclave).quote(bind(nodeCrypto, DOMAINS.identity, one.file.header));
-    await expect(open(one, { ...one.file, birth: other })).toRejectWith('KEYRING_BIRTH');
+    await expect(open(one, { ...one.file, birth: other.evidence })).toRejectWith('KEYRING_BIRTH');
     await expect(open(one, { ...one.file, birth: flipped(one.file.birth, -1) })).toRejectWith(
       'KEYRING_BIRTH',
     );
@@ -267,7 +267,8 @@ describe('a swapped keyring', () => {
       const dataKey = new Uint8Array(32).fill(7);
       const file = {
         header,
-        birth: await birthIn(one.enclave).quote(bind(nodeCrypto, DOMAINS.keyring, header)),
+        birth: (await birthIn(one.enclave).quote(bind(nodeCrypto, DOMAINS.keyring, header))).evidence,
+        birthEndorsements: null,
         wrappedKey: new Uint8Array(1),
         sealedSeed: sealAesGcm(dataKey, new Uint8Array(12), new Uint8Array(32).fill(1), header),
       };
@@ -417,7 +418,7 @@ describe('obtaining the keyring', () => {
 describe('evidence for a release', () => {
   it('binds recipient, purpose, keyring and boot, in a domain of its own', async () => {
     const enclave = await testEnclave();
-    const attest = attestRelease({
+    const attestTo = attestRelease({
       hashing: nodeCrypto,
       platform: enclave.platform,
       origin: TEST_ORIGIN,
@@ -425,6 +426,7 @@ describe('evidence for a release', () => {
       configDigest: enclave.configDigest,
       keyId: 'key',
     });
+    const attest = documentsOf(attestTo('aws-kms'));
     const context = {
       [RELEASE_CONTEXT.origin]: TEST_ORIGIN,
       [RELEASE_CONTEXT.keyring]: '01'.repeat(16),
@@ -440,5 +442,9 @@ describe('evidence for a release', () => {
     ].map((evidence) => toHex(parseNitro(evidence).userData as Uint8Array));
     expect(new Set([...bindings, toHex(document.userData as Uint8Array)]).size).toBe(4);
     await expect(attest(recipient, 'create', {})).toRejectWith('KEYRING_MISMATCH');
+    for (const backend of ['aws-kms', 'sim-kms']) {
+      const { statement } = await attestTo(backend)(recipient, 'create', context);
+      expect(Release.decode(statement)).toMatchObject({ backend, backendId: 'key', purpose: 'create' });
+    }
   });
 });

@@ -245,6 +245,7 @@ describe('mutations', () => {
       identity: new Uint8Array(30),
       challenge: { index: 0, count: 1, path: [new Uint8Array(32)] },
       keys: [{ name: 'log', key: new Uint8Array(32) }],
+      endorsements: new Uint8Array(16),
     });
     let accepted = 0;
     const made = mutate('attestation', [utf8(file)], ({ bytes }) => {

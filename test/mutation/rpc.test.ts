@@ -37,6 +37,7 @@ const attestation = {
   challengeCount: 300,
   challengePath: [filled(32, 6)],
   keys: [{ name: 'log', key: filled(32, 7) }],
+  endorsements: filled(40, 8),
 };
 const decide = {
   interventionPoint: 'pre_tool_call',

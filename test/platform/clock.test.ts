@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createClock, type EnclaveClock } from '../../enclave/platform/clock.ts';
+import { createClock, type EnclaveClock, UNBOUNDED_ERROR_MS } from '../../enclave/platform/clock.ts';
+import { MAX_TIME } from '../../src/base/clock.ts';
 
 const START = Date.UTC(2026, 10, 20);
 
@@ -45,6 +46,16 @@ describe('the clock of the enclave', () => {
     expect(clock.now()).toBe(START + 60_500);
     clock.anchor(START + 70_000, 2);
     expect([clock.now(), clock.errorMs()]).toEqual([START + 70_000, 2]);
+  });
+
+  it('that nothing anchors has an error as large as a time can be, and still never runs backwards', () => {
+    const { clock, pass } = bench(UNBOUNDED_ERROR_MS);
+    expect(clock.errorMs()).toBe(MAX_TIME);
+    pass(86_400_000);
+    clock.requireAtLeast(clock.now() + 1_000);
+    expect(clock.errorMs()).toBeGreaterThan(MAX_TIME);
+    expect(Number.isSafeInteger(clock.errorMs())).toBe(true);
+    expect(() => clock.requireAtLeast(clock.now() + 5_001)).toFailWith('CLOCK_BEFORE_LOG');
   });
 
   it('does not run before the log: CLOCK_BEFORE_LOG', () => {

@@ -30,22 +30,22 @@ const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(lengt
 describe('the Nitro platform', () => {
   it('passes the errors of the module on by name: NSM_REFUSED', async () => {
     const { platform } = over({ kind: 'Error', code: 'ReadOnlyIndex' });
-    await expect(platform.extendAndLock(16, bytes(32, 1))).rejects.toThrow('ExtendPCR: ReadOnlyIndex');
+    await expect(platform.measureConfiguration(bytes(32, 1))).rejects.toThrow('ExtendPCR: ReadOnlyIndex');
     for (const call of [
       () => platform.quote(quote),
       () => platform.random(32),
-      () => platform.extendAndLock(16, bytes(32, 1)),
-      () => platform.measurements(),
+      () => platform.measureConfiguration(bytes(32, 1)),
+      () => platform.image(),
     ])
       await expect(call).toRejectWith('NSM_REFUSED');
   });
 
   it('refuses an answer to another question', async () => {
     const { platform } = over({ kind: 'LockPCR' });
-    for (const call of [() => platform.quote(quote), () => platform.random(1), () => platform.measurements()])
+    for (const call of [() => platform.quote(quote), () => platform.random(1), () => platform.image()])
       await expect(call).toRejectWith('NSM_REFUSED');
     const locked = over({ kind: 'ExtendPCR', data: bytes(48, 1) });
-    await expect(locked.platform.extendAndLock(16, bytes(32, 1))).toRejectWith('NSM_REFUSED');
+    await expect(locked.platform.measureConfiguration(bytes(32, 1))).toRejectWith('NSM_REFUSED');
   });
 
   it('refuses answers that are not of a module', async () => {
@@ -71,39 +71,42 @@ describe('the Nitro platform', () => {
     await expect(empty.platform.random(1)).toRejectWith('NSM_REFUSED');
   });
 
-  it('extends, then locks, and what is locked stays', async () => {
-    const { platform, asked } = over({ kind: 'ExtendPCR', data: bytes(48, 1) }, { kind: 'LockPCR' });
-    await platform.extendAndLock(16, bytes(32, 7));
+  const described = (lockedPcrs: readonly number[]): NsmResponse => ({
+    kind: 'DescribeNSM',
+    versionMajor: 1,
+    versionMinor: 0,
+    versionPatch: 0,
+    moduleId: 'i-0123456789abcdef0-enc0123456789abcdef',
+    maxPcrs: 32,
+    lockedPcrs,
+    digest: 'SHA384',
+  });
+  const all = Array.from({ length: 32 }, (_, index) => index);
+  const measuring: readonly NsmResponse[] = [
+    { kind: 'ExtendPCR', data: bytes(48, 1) },
+    { kind: 'LockPCR' },
+    { kind: 'LockPCRs' },
+  ];
+
+  it('measures the configuration into register 16, then locks every register, and what is locked stays', async () => {
+    const { platform, asked } = over(...measuring, described(all));
+    await platform.measureConfiguration(bytes(32, 7));
     expect(asked).toEqual([
       { kind: 'ExtendPCR', index: 16, data: bytes(32, 7) },
       { kind: 'LockPCR', index: 16 },
+      { kind: 'LockPCRs', range: 32 },
+      { kind: 'DescribeNSM' },
     ]);
     const enclave = await testEnclave();
-    await enclave.platform.extendAndLock(16, bytes(32, 7));
-    await expect(enclave.platform.extendAndLock(16, bytes(32, 7))).toRejectWith('NSM_REFUSED');
-    await expect(enclave.platform.extendAndLock(0, bytes(32, 7))).toRejectWith('NSM_REFUSED');
-    await expect(enclave.platform.extendAndLock(99, bytes(32, 7))).toRejectWith('NSM_REFUSED');
+    await enclave.platform.measureConfiguration(bytes(32, 7));
+    await expect(enclave.platform.measureConfiguration(bytes(32, 7))).toRejectWith('NSM_REFUSED');
   });
 
-  it('locks every register, and does not believe a module that has left one open', async () => {
-    const { platform } = await testEnclave();
-    await platform.lockAll();
-    await expect(platform.extendAndLock(31, bytes(48, 1))).rejects.toThrow('ExtendPCR: ReadOnlyIndex');
-    const described = (lockedPcrs: readonly number[]): NsmResponse => ({
-      kind: 'DescribeNSM',
-      versionMajor: 1,
-      versionMinor: 0,
-      versionPatch: 0,
-      moduleId: 'i-0123456789abcdef0-enc0123456789abcdef',
-      maxPcrs: 32,
-      lockedPcrs,
-      digest: 'SHA384',
-    });
-    const all = Array.from({ length: 32 }, (_, index) => index);
-    const locked: NsmResponse = { kind: 'LockPCRs' };
-    await over(locked, described(all)).platform.lockAll();
-    for (const some of [all.slice(1), [...all.slice(1), 1], []])
-      await expect(over(locked, described(some)).platform.lockAll()).toRejectWith('PCRS_NOT_LOCKED');
+  it('does not believe a module that has left a register open: PCRS_NOT_LOCKED', async () => {
+    for (const some of [all.slice(1), [...all.slice(1), 1], []]) {
+      const { platform } = over(...measuring, described(some));
+      await expect(platform.measureConfiguration(bytes(32, 7))).toRejectWith('PCRS_NOT_LOCKED');
+    }
   });
 
   it('puts each part of a request into its own slot, and reads the signed time', async () => {
@@ -121,11 +124,9 @@ describe('the Nitro platform', () => {
     });
     const bare = parseNitro((await platform.quote(quote)).evidence);
     expect([bare.nonce, bare.publicKey]).toEqual([null, null]);
-    expect([...(await platform.measurements()).values()]).toEqual([
-      MEASURED.pcr0,
-      MEASURED.pcr1,
-      MEASURED.pcr2,
-    ]);
+    expect(made.endorsements).toBeNull();
+    expect(await platform.image()).toEqual(MEASURED.pcr0);
+    expect(platform.time).toEqual({ signed: true, source: 'nitro-nsm' });
   });
 });
 

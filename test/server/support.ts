@@ -59,6 +59,7 @@ export function testHandlers(contexts: CallContext[] = []): Handlers {
         challengeCount: 0,
         challengePath: [],
         keys: [],
+        endorsements: new Uint8Array(0),
       },
       session: context.exporter(challenge),
       sessionSignature: new Uint8Array(0),

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AssayError, type Code } from '../../src/base/errors.ts';
-import { type Attestation, formatAttestation, parseAttestation } from '../../src/statement/attestation.ts';
+import {
+  type Attestation,
+  formatAttestation,
+  MAX_ENDORSEMENTS,
+  parseAttestation,
+} from '../../src/statement/attestation.ts';
 
 const b = (fill: number, size: number): Uint8Array => new Uint8Array(size).fill(fill);
 const SAMPLE: Attestation = {
@@ -10,6 +15,7 @@ const SAMPLE: Attestation = {
   identity: b(2, 300),
   challenge: { index: 3, count: 5, path: [b(3, 32), b(4, 32)] },
   keys: [{ name: 'log', key: b(5, 32) }],
+  endorsements: b(6, 20),
 };
 
 type Json = Record<string, unknown>;
@@ -21,8 +27,13 @@ const changed = (change: (file: Json) => void): string => {
 };
 
 describe('the attestation file', () => {
-  it('reads back, with and without a challenge, from text and bytes', () => {
-    for (const value of [SAMPLE, { ...SAMPLE, challenge: null, keys: [] }]) {
+  it('reads back, with and without challenge and endorsements, from text and bytes', () => {
+    for (const value of [
+      SAMPLE,
+      { ...SAMPLE, challenge: null, keys: [] },
+      { ...SAMPLE, endorsements: null },
+      { ...SAMPLE, endorsements: b(7, MAX_ENDORSEMENTS) },
+    ]) {
       const text = formatAttestation(value);
       expect(parseAttestation(text)).toEqual(value);
       expect(parseAttestation(new TextEncoder().encode(text))).toEqual(value);
@@ -156,6 +167,34 @@ describe('the attestation file', () => {
       'JSON_SHAPE',
       (file) => {
         file['keys'] = [{ name: '', key: 'AA==' }];
+      },
+    ],
+    [
+      'empty endorsements',
+      'JSON_SHAPE',
+      (file) => {
+        file['endorsements'] = '';
+      },
+    ],
+    [
+      'endorsements that are null, for which no file is the same as before there were any',
+      'JSON_SHAPE',
+      (file) => {
+        file['endorsements'] = null;
+      },
+    ],
+    [
+      'endorsements that are not base64',
+      'BASE64_INVALID',
+      (file) => {
+        file['endorsements'] = '-_8=';
+      },
+    ],
+    [
+      'endorsements above their limit',
+      'JSON_SHAPE',
+      (file) => {
+        file['endorsements'] = 'A'.repeat(Math.ceil((MAX_ENDORSEMENTS + 1) / 3) * 4);
       },
     ],
     [

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { boot, type Booted, type Machine } from '../../enclave/boot.ts';
 import { createKmsBackend } from '../../enclave/keys/kms.ts';
+import { documentsOf } from '../../enclave/keys/release.ts';
 import { readFile, type StoreClient } from '../../enclave/ledger/index.ts';
 import type { Platform } from '../../enclave/platform/index.ts';
 import { SIMULATED_CONFIG } from '../../enclave/platform/simulated-config.ts';
@@ -53,13 +54,9 @@ function recordingPlatform(platform: Platform, events: string[]): Platform {
       events.push(`random ${length}`);
       return platform.random(length);
     },
-    async extendAndLock(register, digest) {
-      events.push(`extend ${register} ${toHex(digest)}`);
-      await platform.extendAndLock(register, digest);
-    },
-    async lockAll() {
-      events.push('lock all');
-      await platform.lockAll();
+    async measureConfiguration(digest) {
+      events.push(`measure ${toHex(digest)}`);
+      await platform.measureConfiguration(digest);
     },
     async quote(request) {
       events.push(request.recipient === null ? 'quote' : 'quote for release');
@@ -135,12 +132,12 @@ export async function bootBench(options: BootOptions): Promise<BootBench> {
         events,
         leaves,
       ),
-    release: ({ keyring }, attest) =>
+    release: ({ keyring }, attestTo) =>
       createKmsBackend({
         connect: async () => connect(custodian.path),
         host: 'kms.simulated',
         keyId: keyring.kmsKeyId,
-        attest,
+        attest: documentsOf(attestTo('aws-kms')),
         hashing: nodeCrypto,
       }),
     compile: async (bundle) => compileBundle(bundle, { hashing: nodeCrypto, engines }),

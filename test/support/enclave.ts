@@ -115,7 +115,7 @@ export async function testEnclave(changes: EnclaveChanges = {}): Promise<TestEnc
     configDigest: nodeCrypto.sha256(configBytes),
     authorities,
     keys: makeBootKeys(nodeCrypto, await platform.random(32)),
-    kin: createKin({ crypto: nodeCrypto, config, measurements: await platform.measurements() }),
+    kin: createKin({ crypto: nodeCrypto, config, image: await platform.image() }),
     clock: machineClock(machine),
     store: changes.store ?? memoryStore(),
   };

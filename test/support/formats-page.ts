@@ -67,7 +67,7 @@ Made from the records in \`src\` by \`make docs\`. Everything that the enclave b
 
 \`bind(domain, s)\` = SHA-512(\`assay/<domain>/v1\` ‖ 0x00 ‖ u64be(length of s) ‖ s). For slots of 32 bytes: SHA-256 of the same under \`assay/<domain>/32/v1\`. Evidence made for one domain fails in every other.
 
-The log is C2SP: tlog-tiles on disk, checkpoints as signed notes with two signatures, \`<origin>\` (log key) and \`<origin>/epoch/<n>\` (key of one boot). A receipt is a tlog-proof whose \`extra\` line is the leaf. Attestations, seals, receipts and orders travel as JSON files of the types \`assay/attestation/v1\`, \`assay/seal/v1\`, \`assay/receipt/v1\` and \`assay/order/v1\`. The wire is ttrpc with \`src/rpc/schema.proto\`.
+The log is C2SP: tlog-tiles on disk, checkpoints as signed notes with two signatures, \`<origin>\` (log key) and \`<origin>/epoch/<n>\` (key of one boot). A receipt is a tlog-proof whose \`extra\` line is the leaf. Attestations, seals, receipts and orders travel as JSON files of the types \`assay/attestation/v1\`, \`assay/seal/v1\`, \`assay/receipt/v1\` and \`assay/order/v1\`. The wire is ttrpc with \`src/rpc/schema.proto\`. Where evidence needs what its vendor publishes, \`endorsements\` of an attestation is a bundle of it, of the type \`assay/collateral/v1\`.
 `;
 
 export function formatsPage(): string {

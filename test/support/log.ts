@@ -204,7 +204,14 @@ export class TestLog {
   enterEpoch(draft: EpochDraft, evidence: Uint8Array, options: EpochOptions = {}): TestEpoch {
     const { epoch, key, service, identity, parentSeal } = draft;
     const keys = [{ name: 'log', key: this.log.raw }];
-    const attestation: Attestation = { platform: this.platform, evidence, identity, challenge: null, keys };
+    const attestation: Attestation = {
+      platform: this.platform,
+      evidence,
+      identity,
+      challenge: null,
+      keys,
+      endorsements: null,
+    };
     const started = { epoch, key, service, attestation, parentSeal };
     this.epochs.push(started);
     if (options.leaf !== false) {

@@ -86,6 +86,7 @@ export async function makeService(changes: ServiceChanges = {}, pki?: TestPki): 
     identity: statement,
     challenge: { index: 1, count: 3, path: inclusionProof(nodeCrypto, leaves, 1) },
     keys: [{ name: 'log', key: log.raw }],
+    endorsements: null,
     ...changes.attestation,
   };
   return {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { fail } from '../../src/base/errors.ts';
 import { decodeLeaf, draftLeaf, encodeLeaf } from '../../src/log/index.ts';
+import { UNANCHORED_CLOCK } from '../../src/statement/seal.ts';
 import { type AuditReader, auditLog } from '../../verifier/audit/index.ts';
 import { readerOf, audit, sampleLog, receiptFile } from '../support/audit.ts';
 import { judgeOf, TestLog } from '../support/log.ts';
@@ -95,6 +96,22 @@ describe('an honest log', () => {
     log.seal();
     const report = await audit(log.files(), log);
     expect(report).toMatchObject({ verdict: 'trusted', seals: { count: 3, quoted: 2 }, unsealed: 0 });
+  });
+
+  it('whose seals say that nothing anchored their clock is trusted, and says so: CLOCK_UNANCHORED', async () => {
+    const log = new TestLog();
+    log.startEpoch();
+    log.loadPolicy();
+    log.seal();
+    const fields = { clockSource: UNANCHORED_CLOCK };
+    for (let i = 0; i < 3; i++) log.seal({ fields });
+    const report = await audit(log.files(), log);
+    expect(report).toMatchObject({
+      verdict: 'trusted',
+      code: null,
+      grades: ['VERIFIED', 'CLOCK_UNANCHORED', 'UNWITNESSED'],
+    });
+    expect(report.findings[0]?.message).toContain('seals 2 to 4');
   });
 
   it('whose evidence has expired since is only as old as it says itself', async () => {

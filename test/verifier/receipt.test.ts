@@ -42,6 +42,11 @@ describe('a receipt', () => {
     const receipt = parseReceipt(formatReceipt(log.receipt(index)));
     const verified = await verifyReceipt(receipt, log.current.service, nodeCrypto);
     expect(verified).toMatchObject({ level: 0, simulated: true, notes: ['UNWITNESSED'] });
+    const adrift = { ...log.current.service, clock: 'unanchored' } as const;
+    expect((await verifyReceipt(receipt, adrift, nodeCrypto)).notes).toEqual([
+      'UNWITNESSED',
+      'CLOCK_UNANCHORED',
+    ]);
     expect(verified.leaf).toEqual(decodeLeaf(receipt.leaf));
     expect(verified.checkpoint.size).toBe(log.size);
   });

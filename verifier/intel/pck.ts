@@ -33,19 +33,26 @@ interface PathContext {
 export async function pckPath(quote: Quote, context: PathContext): Promise<readonly Certificate[]> {
   const { certification } = quote;
   if (certification.kind === 'ppid') return upward(await leafFor(certification, quote, context), [], context);
-  const { cache } = context;
-  // What a cache keeps outlives the caller's buffer, so it is read from a copy.
-  const key = cache === undefined ? '' : `pck ${toHex(context.crypto.sha256(certification.raw))}`;
-  const given =
-    cache?.get<readonly Certificate[]>(key) ??
-    certification.certificates.map((der, i) =>
-      parseCertificate(cache === undefined ? der : der.slice(), { path: `quote.certification[${i}]` }),
-    );
-  cache?.add(key, given);
+  const given = certification.certificates.map((der, i) =>
+    certificateOf(der, `quote.certification[${i}]`, context),
+  );
   // Which one it is stands in it; most quotes give it first.
   const leaf = given.find(isPck) ?? (given[0] as Certificate);
   const others = given.filter((one) => one !== leaf);
   return upward(leaf, others, context);
+}
+
+/**
+ * One value for the same bytes, in whichever quote they come: what is proven of the authorities of one platform is then
+ * known of all.
+ */
+function certificateOf(der: Uint8Array, path: string, { cache, crypto }: PathContext): Certificate {
+  if (cache === undefined) return parseCertificate(der, { path });
+  const key = `certificate ${toHex(crypto.sha256(der))}`;
+  // What a cache keeps outlives the caller's buffer, so it is read from a copy.
+  const certificate = cache.get<Certificate>(key) ?? parseCertificate(der.slice(), { path });
+  cache.add(key, certificate);
+  return certificate;
 }
 
 /** The two above a PCK, by name: quotes give them in either order, or leave them to the collateral. */

@@ -177,11 +177,11 @@ function describeKey(report: SnpReport): string {
   if (signer === 'vlek') return `${what} at its reported versions, which the cloud provider alone hands out,`;
   if (isZero(chipId))
     return fail('SNP_CHIP_MASKED', 'report.chipId is zero, so the certificate of no chip can be asked for');
-  // Version 2 was written by Milan and Genoa, whose reports have one layout.
-  const place = product ?? 'Milan, or with Genoa in its place,';
   const levels = tcbQuery(readLevels(report, product ?? 'Milan').reported);
   const chip = toHex(product === 'Turin' ? chipId.subarray(0, 8) : chipId);
-  return `${what} (${KEY_SERVICE}/vcek/v1/${place}/${chip}?${levels})`;
+  const url = `${KEY_SERVICE}/vcek/v1/${product ?? 'Milan'}/${chip}?${levels}`;
+  // Version 2, which names no product, was written by Milan and Genoa, whose versions have one layout.
+  return `${what} (${url}${product === null ? ', or Genoa in the place of Milan' : ''})`;
 }
 
 function shelfOf(collateral: Collateral): Shelf {
@@ -200,7 +200,9 @@ function shelfOf(collateral: Collateral): Shelf {
       }
     } else {
       const name = toHex(certificate.subject.raw);
-      bySubject.set(name, [...(bySubject.get(name) ?? []), certificate]);
+      const named = bySubject.get(name);
+      if (named === undefined) bySubject.set(name, [certificate]);
+      else named.push(certificate);
     }
   }
   const shelf = { keys, unreadable, bySubject };

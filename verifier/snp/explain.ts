@@ -1,4 +1,7 @@
-/** What people ask of a report that is not acceptable, or barely is: which versions fall short and by how much, and what is known of the hardware. */
+/**
+ * What people ask of a report that is not acceptable, or barely is: which versions fall short and by how much, and what
+ * is known of the hardware.
+ */
 import type { JsonObject } from '../../src/codec/json.ts';
 import type { SnpProduct } from '../../src/evidence/snp/index.ts';
 import { type Shortfall, shortfalls, type SnpLevels } from './tcb.ts';

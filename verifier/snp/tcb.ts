@@ -59,7 +59,7 @@ export function differences(one: SnpTcb, other: SnpTcb): readonly Shortfall[] {
   );
 }
 
-/** As the query of the key service has them (AMD 57230 section 3.1): decimal, two digits at least, Turin's FMC first. */
+/** As the query of the key service has them (AMD 57230): decimal, two digits at least, Turin's FMC first. */
 export function tcbQuery(tcb: SnpTcb): string {
   const names = { fmc: 'fmcSPL', bootloader: 'blSPL', tee: 'teeSPL', snp: 'snpSPL', microcode: 'ucodeSPL' };
   return SNP_PARTS.flatMap((part) => {

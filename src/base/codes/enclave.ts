@@ -29,7 +29,8 @@ export const ENCLAVE_CODES = {
   CONFIG_NOT_MEASURED: {
     kind: 'refused',
     meaning: 'The hardware does not say that this boot read this configuration, and nothing else before it',
-    remedy: 'Start the machine with the HOST_DATA of this image, or with none; let nothing extend RTMR3 first',
+    remedy:
+      'Start the machine with the HOST_DATA of this image, or with none; let nothing extend RTMR3 first',
   },
   CLOCK_BEFORE_LOG: {
     kind: 'refused',

@@ -22,8 +22,9 @@ export const HARDWARE_CODES = {
   },
   KEY_RELEASE_DENIED: {
     kind: 'refused',
-    meaning: 'The KMS does not release the key to this code on this hardware',
-    remedy: 'Compare the measurements of the image with the conditions of the key policy',
+    meaning: 'The custodian does not release the key to this code on this hardware',
+    remedy:
+      'Compare the measurements of the image with the conditions of the key policy; see that the hardware is current and not in debug mode',
   },
   KMS_REQUEST_REFUSED: {
     kind: 'refused',

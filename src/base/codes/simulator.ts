@@ -8,7 +8,7 @@ export const SIMULATOR_CODES = {
   SIMULATOR_FAULT_UNKNOWN: {
     kind: 'malformed',
     meaning: 'There is no simulated fault of that name',
-    remedy: 'Use debug, expired-leaf, wrong-root, replayed-nonce or slow-quotes[=MILLISECONDS]',
+    remedy: 'Use one of the names in the message; each simulated platform has its own',
   },
   SIMULATOR_STATE_INVALID: {
     kind: 'malformed',
@@ -18,7 +18,7 @@ export const SIMULATOR_CODES = {
   KEY_POLICY_INVALID: {
     kind: 'malformed',
     meaning: 'A key policy uses something else than Allow statements on attested measurements',
-    remedy: 'Use StringEqualsIgnoreCase conditions on kms:RecipientAttestation keys',
+    remedy: 'Use StringEqualsIgnoreCase conditions on RecipientAttestation keys',
   },
   VM_START_FAILED: {
     kind: 'refused',
