@@ -14,8 +14,8 @@ interface Manifest {
 
 const ROOT: string = resolve(import.meta.dirname, '../..');
 const OUT: string = join(ROOT, 'build/assay-verifier');
-/** Parts of src that a verifier does not use: the wire and policy engines. */
-const LEFT_OUT = /\/src\/(rpc|policy)(\/|$)/;
+/** Parts of src that a verifier does not use: the wire, policy engines and images. */
+const LEFT_OUT = /\/src\/(rpc|policy|image)(\/|$)/;
 
 function entry(path: string): object {
   return { types: `./${path}.d.ts`, default: `./${path}.js` };
@@ -32,7 +32,10 @@ const own = {
   engines: { node: '>=20' },
   exports: {
     '.': entry('verifier/index'),
-    './nitro': entry('verifier/nitro'),
+    './nitro': entry('verifier/nitro/index'),
+    './intel': entry('verifier/intel/index'),
+    './snp': entry('verifier/snp/index'),
+    './collateral': entry('src/collateral/index'),
     './log': entry('src/log/index'),
     './errors': entry('src/base/errors'),
     './trust-policy.schema.json': './verifier/trust-policy.schema.json',

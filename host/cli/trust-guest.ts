@@ -54,7 +54,7 @@ const WAIVABLE: Readonly<Record<GuestFacts['platform'], readonly string[]>> = {
   snp: ['measurement', 'vmpl', 'tcb.minimum', 'id_key', 'host_data', 'alias_check', 'revocation'],
 };
 
-export const GUEST_HELP = `  of TDX, SGX and SEV-SNP:
+export const GUEST_HELP: string = `  of TDX, SGX and SEV-SNP:
     --pin-hardware              this machine and no other: with --from
     --any-hardware              any machine will do
     --any KEY                   waives an expectation: ${WAIVABLE.tdx.slice(0, -1).join(', ')} of TDX;

@@ -7,7 +7,7 @@ import { nodeCrypto } from '../../native/crypto.ts';
 import { AssayError } from '../../src/base/errors.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
 import {
-  ChainCache,
+  ProofCache,
   NITRO_ROOTS,
   type NitroClaims,
   type RootPin,
@@ -39,7 +39,7 @@ async function samples(): Promise<{ samples: readonly Sample[]; roots: readonly 
 describe('mutated documents', () => {
   it(`${MUTATIONS} mutations, seed ${SEED}`, async () => {
     const { samples: all, roots } = await samples();
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     const claimsOf = async (bytes: Uint8Array, at: number): Promise<NitroClaims> =>
       (await verifyNitro(parseNitro(bytes), { at, crypto: nodeCrypto, roots, cache })).claims;
     const share = Math.ceil(MUTATIONS / all.length);
@@ -66,7 +66,7 @@ describe('mutated documents', () => {
     const bytes = makeDocument(pki);
     const document = parseNitro(bytes);
     const from = document.sign1.offsets.payload;
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     const verify = (candidate: Uint8Array): Promise<unknown> =>
       Promise.resolve().then(() =>
         verifyNitro(parseNitro(candidate), { at: PKI_TIME, crypto: nodeCrypto, roots: [pki.pin], cache }),

@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { it } from 'vitest';
 
-const present: boolean = spawnSync('openssl', ['version']).status === 0;
-if (!present)
+export const opensslPresent: boolean = spawnSync('openssl', ['version']).status === 0;
+if (!opensslPresent)
   console.warn('no openssl command: its second opinions did not run. Install openssl to run them.');
 
-export const itWithOpenssl: typeof it = present ? it : (it.skip as typeof it);
+export const itWithOpenssl: typeof it = opensslPresent ? it : (it.skip as typeof it);

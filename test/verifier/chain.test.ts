@@ -8,8 +8,9 @@ import { toHex } from '../../src/base/hex.ts';
 import { derOid, derSequence } from '../../src/codec/der-write.ts';
 import { OID, parseCertificate } from '../../src/codec/x509.ts';
 import { parseNitro } from '../../src/evidence/nitro.ts';
-import { CHAIN_CHECKS, ChainCache, P384_CHAIN, verifyChain } from '../../verifier/chain.ts';
-import { NITRO_ROOTS, verifyNitro } from '../../verifier/nitro.ts';
+import { CHAIN_CHECKS, P384_CHAIN, verifyChain } from '../../verifier/chain.ts';
+import { ProofCache } from '../../verifier/proof-cache.ts';
+import { NITRO_ROOTS, verifyNitro } from '../../verifier/nitro/index.ts';
 import { matchRoot, simulatedRoot } from '../../verifier/roots.ts';
 import { CheckLog } from '../../verifier/verdict.ts';
 import { certificate, name, SPKI } from '../support/certificates.ts';
@@ -30,7 +31,7 @@ const DAY = 24 * HOUR;
 async function verify(
   pki: TestPki,
   at: number = PKI_TIME,
-  cache?: ChainCache,
+  cache?: ProofCache,
 ): ReturnType<typeof verifyNitro> {
   const document = parseNitro(makeDocument(pki));
   return verifyNitro(document, {
@@ -107,7 +108,7 @@ describe('path rules', () => {
   it.each(CASES)('refuses %s', async (_, changes, code) => {
     await expect(verify(await makePki(changes))).toRejectWith(code);
     // The same path through a cache that already knows what can be known of it.
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     const pki = await makePki(changes);
     await verify(pki, PKI_TIME, cache).catch(() => undefined);
     await expect(verify(pki, PKI_TIME, cache)).toRejectWith(code);
@@ -242,7 +243,7 @@ describe('cache of authorities', () => {
     const levels: readonly Level[] = ['root', 'regional', 'zonal', 'instance'];
     for (const level of levels) {
       const pki = await makePki({ [level]: { notAfter: PKI_TIME + HOUR } });
-      const cache = new ChainCache();
+      const cache = new ProofCache();
       await verify(pki, PKI_TIME, cache);
       await expect(verify(pki, PKI_TIME + HOUR + 1000, cache)).toRejectWith('CHAIN_EXPIRED');
       await expect(verify(pki, PKI_TIME - 10 * 365 * DAY, cache)).toRejectWith('CHAIN_NOT_YET_VALID');
@@ -251,7 +252,7 @@ describe('cache of authorities', () => {
 
   it('does not make an unknown root known', async () => {
     const pki = await makePki();
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     await verify(pki, PKI_TIME, cache);
     const document = parseNitro(makeDocument(pki));
     await expect(
@@ -261,7 +262,7 @@ describe('cache of authorities', () => {
 
   it('holds what it read and not the buffer of the caller', async () => {
     const pki = await makePki();
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     const bytes = makeDocument(pki);
     await verifyNitro(parseNitro(bytes), { at: PKI_TIME, crypto: nodeCrypto, roots: [pki.pin], cache });
     bytes.fill(0x41);
@@ -270,20 +271,20 @@ describe('cache of authorities', () => {
 
   it('forgets the oldest when it is full, and verifies it again', async () => {
     const pkis = [await makePki(), await makePki()];
-    const verifiedWith = async (cache: ChainCache): Promise<number> => {
+    const verifiedWith = async (cache: ProofCache): Promise<number> => {
       const add = vi.spyOn(cache, 'add');
       for (const pki of [...pkis, ...pkis])
         await expect(verify(pki, PKI_TIME, cache)).resolves.toMatchObject({ pin: pki.pin });
       return add.mock.calls.length;
     };
-    const once = await verifiedWith(new ChainCache());
+    const once = await verifiedWith(new ProofCache());
     expect(once).toBe(8);
-    expect(await verifiedWith(new ChainCache(4))).toBe(2 * once);
+    expect(await verifiedWith(new ProofCache(4))).toBe(2 * once);
   });
 
   it('keeps a leaf under one path from passing under another', async () => {
     const [one, two] = [await makePki(), await makePki()];
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     await verify(one, PKI_TIME, cache);
     await verify(two, PKI_TIME, cache);
     const mixed: TestPki = {
@@ -296,7 +297,7 @@ describe('cache of authorities', () => {
 
   it('keeps authorities under one root from passing under another of its name', async () => {
     const [one, two] = [await makePki(), await makePki()];
-    const cache = new ChainCache();
+    const cache = new ProofCache();
     await verify(one, PKI_TIME, cache);
     await verify(two, PKI_TIME, cache);
     const mixed: TestPki = {
@@ -308,7 +309,7 @@ describe('cache of authorities', () => {
   });
 
   it('holds no more than its capacity', () => {
-    const cache = new ChainCache(2);
+    const cache = new ProofCache(2);
     const links = ['a', 'b', 'c'].map((digest) => [digest, { digest } as never] as const);
     for (const [digest, link] of links) cache.add(digest, link);
     expect(links.map(([digest]) => cache.get(digest) !== undefined)).toEqual([false, true, true]);

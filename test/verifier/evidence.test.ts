@@ -1,4 +1,5 @@
 /** Bare evidence judged: verdict words, what is listed, what is not performed. */
+import { NO_COLLATERAL } from '../../src/collateral/index.ts';
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../native/crypto.ts';
 import { utf8 } from '../../src/base/bytes.ts';
@@ -186,7 +187,7 @@ describe('verdict', () => {
         code: 'PLATFORM_UNKNOWN',
         platform: null,
       });
-    expect((await judgeEvidence(utf8('x'), { ...options, platform: 'sgx' })).verdict.code).toBe(
+    expect((await judgeEvidence(utf8('x'), { ...options, platform: 'cca' })).verdict.code).toBe(
       'PLATFORM_UNKNOWN',
     );
   });
@@ -293,6 +294,7 @@ describe('a policy for another platform', () => {
       at: PKI_TIME,
       crypto: nodeCrypto,
       trust,
+      collateral: NO_COLLATERAL,
       log: new CheckLog(platformJudge('nitro').verifyChecks),
     });
     expect(() => evidence.appraise({ ...trust, platforms: {} }, log)).toFailWith('PLATFORM_NOT_ACCEPTED');

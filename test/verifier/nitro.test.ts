@@ -13,7 +13,7 @@ import {
   verifyNitro,
   webCrypto,
 } from '../../verifier/index.ts';
-import { nitroIdentity } from '../../verifier/nitro-identity.ts';
+import { nitroIdentity } from '../../verifier/nitro/identity.ts';
 import { matchRoot } from '../../verifier/roots.ts';
 import { parseCertificate, parsePem } from '../../src/codec/index.ts';
 import { CORPUS, corpusBytes, corpusText, manifest, missing } from '../support/corpus.ts';

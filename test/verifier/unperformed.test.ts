@@ -4,7 +4,7 @@ import { nodeCrypto } from '../../native/crypto.ts';
 import type { JsonObject } from '../../src/codec/json.ts';
 import { auditJudge } from '../../verifier/audit/judge.ts';
 import { type AttestationOptions, judgeAttestation, judgeEvidence } from '../../verifier/index.ts';
-import type { ProvenEvidence } from '../../verifier/platforms.ts';
+import type { ProvenEvidence } from '../../verifier/platform.ts';
 import { makeDocument, makePki, PKI_TIME, type TestPki } from '../support/nitro-pki.ts';
 import { CHALLENGE, makeService, type TestService, trustFor } from '../support/nitro-service.ts';
 

@@ -43,10 +43,7 @@ export function minimumFor(
 }
 
 /** REPORTED decides the key and so binds; LAUNCH says what the guest was started on. */
-export const JUDGED_LEVELS = Object.freeze([
-  'reported',
-  'launch',
-] as const satisfies readonly (keyof SnpLevels)[]);
+export const JUDGED_LEVELS: readonly (keyof SnpLevels)[] = Object.freeze(['reported', 'launch']);
 
 /** For a verdict: every part of every judged TCB that is below the trust policy's minimum. */
 export function explainTcb({ levels, product }: SnpClaims, trust: SnpTrust): readonly JsonObject[] {

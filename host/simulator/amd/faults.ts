@@ -27,7 +27,7 @@ export const AMD_FAULTS = {
   'pss-salt': 'the certificate of the report key is signed with a salt of 32 bytes, and says so',
   'expired-vcek': 'the certificate of the report key ended the day before the machine was started',
   'high-spl': 'microcode of a version above 127, whose INTEGER has two octets; healthy machines have such',
-} as const satisfies Readonly<Record<string, string>>;
+} as const;
 
 export type AmdFault = keyof typeof AMD_FAULTS;
 export type AmdFaults = ReadonlySet<AmdFault>;

@@ -86,7 +86,34 @@ const TD_15_EXTENDED = [
   ['curServtdAttributes', 877, 8],
 ] as const;
 
-export type TdField = (typeof TD_15_EXTENDED)[number][0];
+export type TdField =
+  | 'teeTcbSvn'
+  | 'mrseam'
+  | 'mrsignerseam'
+  | 'seamAttributes'
+  | 'tdAttributes'
+  | 'xfam'
+  | 'mrtd'
+  | 'mrconfigid'
+  | 'mrowner'
+  | 'mrownerconfig'
+  | 'rtmr0'
+  | 'rtmr1'
+  | 'rtmr2'
+  | 'rtmr3'
+  | 'reportData'
+  | 'teeTcbSvn2'
+  | 'mrservicetd'
+  | 'vmId'
+  | 'tdId'
+  | 'devInfo'
+  | 'initServtdHash'
+  | 'initServtdAttributes'
+  | 'initCpuSvn'
+  | 'initTeeTcbSvn'
+  | 'initFmspc'
+  | 'curServtdHash'
+  | 'curServtdAttributes';
 
 /** By the body type of quote version 5; version 4 has the first one and no type. */
 export const TD_REPORTS: Readonly<Record<2 | 3 | 4, Layout<TdField>>> = Object.freeze({

@@ -13,7 +13,7 @@ import { HASH_TABLE_SIZE } from './kernel-hashes.ts';
 import { OVMF_PAGE, type OvmfSection, readSections } from './ovmf-sections.ts';
 
 /** The largest that is read; what is built today has 16 MiB or less. */
-export const OVMF_MAX_SIZE = 64 * 1024 ** 2;
+export const OVMF_MAX_SIZE: number = 64 * 1024 ** 2;
 const FOUR_GIB = 2 ** 32;
 
 const TAIL = 32;
