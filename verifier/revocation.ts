@@ -8,7 +8,7 @@ import { formatTime, type Millis } from '../src/base/clock.ts';
 import type { Crypto } from '../src/base/crypto.ts';
 import { fail } from '../src/base/errors.ts';
 import { toHex } from '../src/base/hex.ts';
-import { type Crl, revokedSerials } from '../src/codec/x509-crl.ts';
+import { type Crl, isRevoked } from '../src/codec/x509-crl.ts';
 import type { Certificate } from '../src/codec/x509.ts';
 import { type ChainProfile, type Link, rawSignature, signedAs } from './chain.ts';
 import { requireSigned, type SignatureContext } from './collateral.ts';
@@ -49,10 +49,9 @@ export function requireFresh(name: string, from: Millis, until: Millis, at: Mill
 
 /** Throws CERTIFICATE_REVOKED. The list must be verified, and of the certificate's issuer. */
 export function requireNotRevoked(crl: Crl, certificate: Certificate): void {
-  const serial = toHex(certificate.serial);
-  if (revokedSerials(crl).has(serial))
+  if (isRevoked(crl, certificate.serial))
     fail(
       'CERTIFICATE_REVOKED',
-      `certificate ${serial} of ${JSON.stringify(certificate.subject.commonName ?? '')} is revoked by its issuer`,
+      `certificate ${toHex(certificate.serial)} of ${JSON.stringify(certificate.subject.commonName ?? '')} is revoked by its issuer`,
     );
 }

@@ -47,24 +47,42 @@ export interface Verdict {
   readonly claims: JsonObject;
 }
 
+interface Outcome {
+  readonly status: CheckStatus;
+  readonly error: AssayError | null;
+}
+
+const PASSED: Outcome = Object.freeze({ status: 'pass', error: null });
+
+/** Names of plans that cannot change; most are the same from one judgement to the next. */
+const NAMES = new WeakMap<readonly PlannedCheck[], ReadonlySet<string>>();
+
+function namesOf(plan: readonly PlannedCheck[]): ReadonlySet<string> {
+  const known = NAMES.get(plan);
+  if (known !== undefined) return known;
+  const names = new Set(plan.map(({ name }) => name));
+  if (Object.isFrozen(plan)) NAMES.set(plan, names);
+  return names;
+}
+
 /** Collects the outcome of each planned check. One log serves one judgement. */
 export class CheckLog {
   readonly #plan: readonly PlannedCheck[];
   readonly #names: ReadonlySet<string>;
-  readonly #done = new Map<string, { readonly status: CheckStatus; readonly error: AssayError | null }>();
+  readonly #done = new Map<string, Outcome>();
   readonly #waived: string[] = [];
   readonly #idle = new Set<string>();
 
   constructor(plan: readonly PlannedCheck[]) {
     this.#plan = plan;
-    this.#names = new Set(plan.map(({ name }) => name));
+    this.#names = namesOf(plan);
   }
 
   /** Runs a check that later ones stand on: records its outcome, and throws when it fails. */
   demand<T>(name: string, body: () => T): T {
     try {
       const value = body();
-      this.#record(name, 'pass', null);
+      this.#record(name, PASSED);
       return value;
     } catch (error) {
       return this.#failed(name, error);
@@ -74,7 +92,7 @@ export class CheckLog {
   async demandAsync<T>(name: string, body: () => Promise<T>): Promise<T> {
     try {
       const value = await body();
-      this.#record(name, 'pass', null);
+      this.#record(name, PASSED);
       return value;
     } catch (error) {
       return this.#failed(name, error);
@@ -101,13 +119,13 @@ export class CheckLog {
   /** The trust policy opts out of this check. */
   waive(name: string): void {
     this.#waived.push(name);
-    this.#record(name, 'skipped', null);
+    this.#record(name, { status: 'skipped', error: null });
   }
 
   /** The question does not arise here, for instance freshness of archived evidence. */
   notApplicable(name: string): void {
     this.#idle.add(name);
-    this.#record(name, 'skipped', null);
+    this.#record(name, { status: 'skipped', error: null });
   }
 
   /** Records what the trust policy waives that is no check of its own. */
@@ -165,13 +183,14 @@ export class CheckLog {
   }
 
   #failed(name: string, error: unknown): never {
-    if (error instanceof AssayError) this.#record(name, error.undetermined ? 'skipped' : 'fail', error);
+    if (error instanceof AssayError)
+      this.#record(name, { status: error.undetermined ? 'skipped' : 'fail', error });
     throw error;
   }
 
-  #record(name: string, status: CheckStatus, error: AssayError | null): void {
+  #record(name: string, outcome: Outcome): void {
     if (!this.#names.has(name)) throw new AssayError('INTERNAL', `check ${name} is not in the plan`);
-    this.#done.set(name, { status, error });
+    this.#done.set(name, outcome);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Crypto, SignatureAlgorithm, VerifyKey } from '../src/base/crypto.ts';
 import { fail } from '../src/base/errors.ts';
-import { checkKey, hashing, keyOf } from './crypto-parts.ts';
+import { hashing, keyForm, keyOf } from './crypto-parts.ts';
 
 type Subtle = typeof globalThis.crypto.subtle;
 type SubtleKey = Awaited<ReturnType<Subtle['importKey']>>;
@@ -48,9 +48,10 @@ async function importSubtle(
 export const nobleCrypto: Crypto = Object.freeze({
   ...hashing,
   async importKey(algorithm: SignatureAlgorithm, spki: Uint8Array): Promise<VerifyKey> {
-    checkKey(algorithm, spki);
+    const form = await keyForm(algorithm);
+    form.checkKey(spki);
     const { nobleKey } = await import('./noble.ts');
-    return nobleKey(algorithm, spki);
+    return nobleKey(form, spki);
   },
 });
 
@@ -58,11 +59,12 @@ export const nobleCrypto: Crypto = Object.freeze({
 export const webCrypto: Crypto = Object.freeze({
   ...hashing,
   async importKey(algorithm: SignatureAlgorithm, spki: Uint8Array): Promise<VerifyKey> {
-    checkKey(algorithm, spki);
+    const form = await keyForm(algorithm);
+    form.checkKey(spki);
     const subtle: Subtle | undefined = globalThis.crypto?.subtle;
     const key = subtle === undefined ? null : await importSubtle(subtle, algorithm, spki);
     if (subtle === undefined || key === null) return nobleCrypto.importKey(algorithm, spki);
-    return keyOf(algorithm, (message, signature) =>
+    return keyOf(form, (message, signature) =>
       subtle.verify(VERIFY[algorithm], key, owned(signature), owned(message)),
     );
   },

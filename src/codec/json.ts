@@ -93,6 +93,7 @@ class JsonCursor {
   #space(): number {
     const text = this.#text;
     let code = text.charCodeAt(this.#at);
+    if (code > 0x20) return code;
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09)
       code = text.charCodeAt(++this.#at);
     return code;
@@ -141,7 +142,7 @@ class JsonCursor {
       this.#at++;
       if (code === 0x7d) {
         // One count an object is free; a look-up for each key costs a third of the whole reader.
-        if (Object.keys(out).length !== count) this.#duplicate(start, depth);
+        if (count > 1 && Object.keys(out).length !== count) this.#duplicate(start, depth);
         return out;
       }
       if (code !== 0x2c) this.#unclosed('object');

@@ -3,6 +3,7 @@ import { AssayError, ParseError } from '../base/errors.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 
 const LINE = 64;
+const DASH = 0x2d;
 const LABEL = /^[A-Z0-9]+(?:[ -][A-Z0-9]+)*$/;
 
 export function formatPem(label: string, der: Uint8Array): string {
@@ -55,7 +56,7 @@ function content(body: string, start: number, path: string): Uint8Array {
 }
 
 function boundary(line: string, opening: string): string | null {
-  if (!line.startsWith(opening) || !line.endsWith('-----')) return null;
+  if (line.charCodeAt(0) !== DASH || !line.startsWith(opening) || !line.endsWith('-----')) return null;
   const label = line.slice(opening.length, -5);
   return label.length <= 64 && LABEL.test(label) ? label : null;
 }

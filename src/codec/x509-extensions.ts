@@ -38,18 +38,7 @@ const MAX_PATH_LENGTH = 255;
 const BASIC_CONSTRAINTS = '2.5.29.19';
 const KEY_USAGE = '2.5.29.15';
 const SUBJECT_KEY_ID = '2.5.29.14';
-/** In the order of their bit numbers. */
-const KEY_USAGES: readonly (keyof KeyUsage)[] = [
-  'digitalSignature',
-  'contentCommitment',
-  'keyEncipherment',
-  'dataEncipherment',
-  'keyAgreement',
-  'keyCertSign',
-  'cRLSign',
-  'encipherOnly',
-  'decipherOnly',
-];
+const KEY_USAGES = 9;
 
 const NONE: Extensions = Object.freeze({
   extensions: Object.freeze([]),
@@ -110,12 +99,22 @@ function readBasicConstraints(reader: DerReader): BasicConstraints {
 
 function readKeyUsage(reader: DerReader): KeyUsage {
   // AMD's ASK certificates spell out trailing zero bits, which is not DER but means the same.
-  const bits = reader.namedBits(KEY_USAGES.length, 'accepted');
+  const bits = reader.namedBits(KEY_USAGES, 'accepted');
   reader.end();
   // RFC 5280 section 4.2.1.3: at least one bit is set.
   if (!bits.includes(true)) reader.fail('X509_EXTENSION_INVALID', 'key usage without any use');
-  const usage = KEY_USAGES.map((name, i) => [name, bits[i] ?? false] as const);
-  return Object.freeze(Object.fromEntries(usage) as unknown as KeyUsage);
+  const bit = (i: number): boolean => bits[i] ?? false;
+  return Object.freeze({
+    digitalSignature: bit(0),
+    contentCommitment: bit(1),
+    keyEncipherment: bit(2),
+    dataEncipherment: bit(3),
+    keyAgreement: bit(4),
+    keyCertSign: bit(5),
+    cRLSign: bit(6),
+    encipherOnly: bit(7),
+    decipherOnly: bit(8),
+  });
 }
 
 function readSubjectKeyId(reader: DerReader): Uint8Array {

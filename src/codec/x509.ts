@@ -134,28 +134,27 @@ function readSerial(tbs: DerReader): Uint8Array {
 export function readAlgorithm(reader: DerReader): AlgorithmIdentifier {
   return reader.sequence((inner) => {
     const oid = inner.oid();
-    return Object.freeze({ oid, parameters: inner.done ? null : inner.any().raw });
+    return Object.freeze({ oid, parameters: inner.done ? null : inner.raw() });
   }, 'algorithm');
 }
 
 export function readName(tbs: DerReader, which: string): Name {
-  const { raw, value } = tbs.withRaw((reader) =>
-    reader.sequenceOf(
-      (rdns) => {
-        const rdn = rdns.setOf((set) =>
-          set.sequence((pair) => Object.freeze({ oid: pair.oid(), value: pair.text() })),
-        );
-        if (rdn.length === 0) rdns.fail('DER_VALUE_INVALID', 'empty relative distinguished name');
-        return rdn;
-      },
-      MAX_RDNS,
-      which,
-    ),
-  );
-  const attributes = Object.freeze(value.flat());
-  const commonNames = attributes.filter((attribute) => attribute.oid === OID.commonName);
-  const commonName = commonNames.length === 1 ? (commonNames[0] as NameAttribute).value : null;
-  return Object.freeze({ raw, attributes, commonName });
+  const attributes: NameAttribute[] = [];
+  let commonName: string | null = null;
+  let commonNames = 0;
+  const readAttribute = (pair: DerReader): void => {
+    const attribute = Object.freeze({ oid: pair.oid(), value: pair.text() });
+    attributes.push(attribute);
+    if (attribute.oid !== OID.commonName) return;
+    commonName = commonNames === 0 ? attribute.value : null;
+    commonNames++;
+  };
+  const readRdn = (rdns: DerReader): void => {
+    if (rdns.setOf((set) => set.sequence(readAttribute)).length === 0)
+      rdns.fail('DER_VALUE_INVALID', 'empty relative distinguished name');
+  };
+  const { raw } = tbs.withRaw((reader) => reader.sequenceOf(readRdn, MAX_RDNS, which));
+  return Object.freeze({ raw, attributes: Object.freeze(attributes), commonName });
 }
 
 function readPublicKey(tbs: DerReader): PublicKeyInfo {

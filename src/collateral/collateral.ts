@@ -39,18 +39,43 @@ export function mergeCollateral(...parts: readonly Collateral[]): Collateral {
 /** Bytes as text, one character a byte: a key that only equal bytes have. */
 const latin1 = new TextDecoder('latin1');
 
+/** Items of different bytes, in the order in which they came. */
 class ItemSet {
-  readonly #items: Map<string, CollateralItem> = new Map();
+  readonly #items: CollateralItem[] = [];
+  /** Only those of one length can be the same, and most lengths occur once: then no key is made. */
+  readonly #byLength: Map<number, CollateralItem | Set<string>> = new Map();
 
   /** All of them or, when there would be too many, none. */
   add(items: readonly CollateralItem[]): void {
-    const fresh = new Map(items.map((item) => [latin1.decode(item.bytes), item]));
-    for (const key of fresh.keys()) if (this.#items.has(key)) fresh.delete(key);
-    if (this.#items.size + fresh.size > MAX_ITEMS) invalid('collateral', `more than ${MAX_ITEMS} items`);
-    for (const [key, item] of fresh) this.#items.set(key, item);
+    const fresh = new ItemSet();
+    for (const item of items) if (!this.#has(item) && !fresh.#has(item)) fresh.#put(item);
+    if (this.#items.length + fresh.#items.length > MAX_ITEMS)
+      invalid('collateral', `more than ${MAX_ITEMS} items`);
+    for (const item of fresh.#items) this.#put(item);
   }
 
   all(): readonly CollateralItem[] {
-    return Object.freeze([...this.#items.values()]);
+    return Object.freeze(this.#items);
+  }
+
+  #has({ bytes }: CollateralItem): boolean {
+    return this.#keys(bytes.length)?.has(latin1.decode(bytes)) ?? false;
+  }
+
+  #put(item: CollateralItem): void {
+    const { length } = item.bytes;
+    const keys = this.#keys(length);
+    if (keys === null) this.#byLength.set(length, item);
+    else keys.add(latin1.decode(item.bytes));
+    this.#items.push(item);
+  }
+
+  /** Of the items of this length; null when there are none. */
+  #keys(length: number): Set<string> | null {
+    const same = this.#byLength.get(length);
+    if (same === undefined || same instanceof Set) return same ?? null;
+    const keys = new Set([latin1.decode(same.bytes)]);
+    this.#byLength.set(length, keys);
+    return keys;
   }
 }

@@ -81,17 +81,18 @@ export function tcbInfosOf(
   tee: Tee,
   fmspc: string,
 ): readonly SignedDocument<TcbInfo>[] {
-  return collateral.items.flatMap((item) =>
-    item.kind === 'tcb-info' && item.document.value.tee === tee && item.document.value.fmspc === fmspc
-      ? [item.document]
-      : [],
-  );
+  const found: SignedDocument<TcbInfo>[] = [];
+  for (const item of collateral.items)
+    if (item.kind === 'tcb-info' && item.document.value.tee === tee && item.document.value.fmspc === fmspc)
+      found.push(item.document);
+  return found;
 }
 
 export function qeIdentitiesOf(collateral: Collateral, tee: Tee): readonly SignedDocument<QeIdentity>[] {
-  return collateral.items.flatMap((item) =>
-    item.kind === 'qe-identity' && item.document.value.id === QE_IDS[tee] ? [item.document] : [],
-  );
+  const found: SignedDocument<QeIdentity>[] = [];
+  for (const item of collateral.items)
+    if (item.kind === 'qe-identity' && item.document.value.id === QE_IDS[tee]) found.push(item.document);
+  return found;
 }
 
 /** Intel re-issues the signer with the same key and serial: the newest that holds now. */

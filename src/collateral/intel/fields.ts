@@ -5,6 +5,7 @@
 import type { Millis } from '../../base/clock.ts';
 import { fail } from '../../base/errors.ts';
 import { fromHex } from '../../base/hex.ts';
+import { momentOf } from '../../codec/calendar.ts';
 import { isObject } from '../../codec/json-shape.ts';
 import type { JsonObject, JsonValue } from '../../codec/json.ts';
 
@@ -66,10 +67,9 @@ export const bytesOf = (object: JsonObject, key: string, path: string, size: num
 export function timeOf(object: JsonObject, key: string, path: string): Millis {
   const value = memberOf(object, key);
   if (typeof value !== 'string' || !TIME.test(value)) return notTime(path, key);
-  const at = Date.parse(value);
-  // Date.parse lets 30 February and 24:00:00 run over into the next day.
-  if (Number.isNaN(at) || new Date(at).getUTCDate() !== Number(value.slice(8, 10))) return notTime(path, key);
-  return at;
+  const two = (at: number): number => 10 * value.charCodeAt(at) + value.charCodeAt(at + 1) - 11 * 0x30;
+  const year = 100 * two(0) + two(2);
+  return momentOf(year, two(5), two(8), two(11), two(14), two(17)) ?? notTime(path, key);
 }
 
 const notTime = (path: string, key: string): never =>
@@ -88,6 +88,9 @@ export function listOf<T>(
   if (value.length === 0 || value.length > max)
     return invalid(`${path}.${key}`, `has ${value.length} items, not 1..${max}`);
   return Object.freeze(
-    value.map((one: JsonValue, i) => item(objectOf(one, `${path}.${key}[${i}]`), `${path}.${key}[${i}]`)),
+    value.map((one: JsonValue, i) => {
+      const at = `${path}.${key}[${i}]`;
+      return item(objectOf(one, at), at);
+    }),
   );
 }

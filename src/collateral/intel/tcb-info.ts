@@ -157,12 +157,15 @@ function labelsOf(info: JsonObject, key: string): readonly (string | null)[] {
   return Object.freeze(
     list.map((component: JsonValue) => {
       if (!isObject(component)) return null;
-      const words = [memberOf(component, 'category'), memberOf(component, 'type')].filter(
-        (word) => typeof word === 'string' && word.length > 0 && word.length <= MAX_LABEL,
-      );
-      return words.length === 0 ? null : words.join(': ');
+      const [category, type] = [labelWord(component, 'category'), labelWord(component, 'type')];
+      return category !== null && type !== null ? `${category}: ${type}` : (category ?? type);
     }),
   );
+}
+
+function labelWord(component: JsonObject, key: string): string | null {
+  const word = memberOf(component, key);
+  return typeof word === 'string' && word.length > 0 && word.length <= MAX_LABEL ? word : null;
 }
 
 const NO_LABELS: readonly null[] = Object.freeze([]);

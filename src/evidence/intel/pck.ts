@@ -31,11 +31,17 @@ export interface PckExtension {
 }
 
 const SGX = '1.2.840.113741.1.13.1';
-const TCB = `${SGX}.2`;
-const CONFIGURATION = `${SGX}.7`;
 const COMPONENTS = 16;
 const PCE_SVN = 17;
 const CPU_SVN = 18;
+
+/** The identifiers directly below an arc, and their last numbers. */
+const partsOf = (arc: string, count: number): ReadonlyMap<string, number> =>
+  new Map(Array.from({ length: count }, (_, i) => [`${arc}.${i + 1}`, i + 1]));
+
+const PARTS = partsOf(SGX, 7);
+const TCB_PARTS = partsOf(`${SGX}.2`, CPU_SVN);
+const CONFIGURATION_PARTS = partsOf(`${SGX}.7`, 3);
 const ENUMERATED = 0x0a;
 const SGX_TYPES = ['standard', 'scalable', 'scalable-with-integrity'] as const;
 const REQUIRED = ['ppid', 'components', 'pceId', 'fmspc', 'sgxType'] as const;
@@ -51,38 +57,35 @@ export function readPck(certificate: Certificate, path: string = 'certificate'):
   if (extension === undefined) throw new ParseError('PCK_INVALID', 'has no SGX extension', 0, path);
   const reader = new DerReader(extension.value, { path: `${path}.sgx` });
   const draft: Draft = { platformInstanceId: null, configuration: null };
-  members(reader, SGX, (part, value) => readMember(part, value, draft));
+  members(reader, PARTS, (part, value) => readMember(part, value, draft));
   reader.end();
   const missing = REQUIRED.find((name) => draft[name] === undefined);
   if (missing !== undefined) reader.fail('PCK_INVALID', `${missing} is missing`);
   return Object.freeze(draft as PckExtension);
 }
 
-function readMember(part: number, value: DerReader, draft: Draft): boolean {
+function readMember(part: number, value: DerReader, draft: Draft): void {
   switch (part) {
     case 1:
       draft.ppid = octets(value, 16);
-      return true;
+      break;
     case 2:
       Object.assign(draft, readTcb(value));
-      return true;
+      break;
     case 3:
       draft.pceId = octets(value, 2);
-      return true;
+      break;
     case 4:
       draft.fmspc = octets(value, 6);
-      return true;
+      break;
     case 5:
       draft.sgxType = sgxType(value);
-      return true;
+      break;
     case 6:
       draft.platformInstanceId = octets(value, 16);
-      return true;
+      break;
     case 7:
       draft.configuration = readConfiguration(value);
-      return true;
-    default:
-      return false;
   }
 }
 
@@ -90,12 +93,10 @@ function readTcb(reader: DerReader): Pick<PckExtension, 'components' | 'pceSvn' 
   const components: (number | undefined)[] = Array.from({ length: COMPONENTS });
   let pceSvn: number | undefined;
   let cpuSvn: Uint8Array | undefined;
-  members(reader, TCB, (part, value) => {
-    if (part >= 1 && part <= COMPONENTS) components[part - 1] = value.unsigned(0xff);
+  members(reader, TCB_PARTS, (part, value) => {
+    if (part <= COMPONENTS) components[part - 1] = value.unsigned(0xff);
     else if (part === PCE_SVN) pceSvn = value.unsigned(0xffff);
-    else if (part === CPU_SVN) cpuSvn = octets(value, 16);
-    else return false;
-    return true;
+    else cpuSvn = octets(value, 16);
   });
   if (components.includes(undefined) || pceSvn === undefined || cpuSvn === undefined)
     return reader.fail('PCK_INVALID', 'the TCB has 16 components, a PCESVN and a CPUSVN');
@@ -104,29 +105,31 @@ function readTcb(reader: DerReader): Pick<PckExtension, 'components' | 'pceSvn' 
 
 function readConfiguration(reader: DerReader): PckConfiguration {
   const flags: (boolean | null)[] = [null, null, null];
-  members(reader, CONFIGURATION, (part, value) => {
-    if (part < 1 || part > flags.length) return false;
+  members(reader, CONFIGURATION_PARTS, (part, value) => {
     flags[part - 1] = value.boolean();
-    return true;
   });
   const [dynamicPlatform = null, cachedKeys = null, smtEnabled = null] = flags;
   return Object.freeze({ dynamicPlatform, cachedKeys, smtEnabled });
 }
 
 /**
- * A SEQUENCE OF pairs of an identifier below `arc` and a value, each identifier at most once: a second one, or one that
- * is not known here, could mean something else to another reader. `read` returns false for a part that is not known.
+ * A SEQUENCE OF pairs of an identifier out of `parts` and a value, each identifier at most once: a second one, or one
+ * that is not known here, could mean something else to another reader.
  */
-function members(reader: DerReader, arc: string, read: (part: number, value: DerReader) => boolean): void {
-  const seen = new Set<string>();
+function members(
+  reader: DerReader,
+  parts: ReadonlyMap<string, number>,
+  read: (part: number, value: DerReader) => void,
+): void {
+  const seen = new Set<number>();
   reader.sequence((list) => {
     while (!list.done)
       list.sequence((pair) => {
         const oid = pair.oid();
-        if (seen.has(oid)) pair.fail('PCK_INVALID', `${oid} is given twice`);
-        seen.add(oid);
-        const part = oid.startsWith(`${arc}.`) ? Number(oid.slice(arc.length + 1)) : Number.NaN;
-        if (!read(part, pair)) pair.fail('PCK_INVALID', `${oid} is not known`);
+        const part = parts.get(oid) ?? pair.fail('PCK_INVALID', `${oid} is not known`);
+        if (seen.has(part)) pair.fail('PCK_INVALID', `${oid} is given twice`);
+        seen.add(part);
+        read(part, pair);
       });
   });
 }
