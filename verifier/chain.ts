@@ -174,7 +174,7 @@ export async function verifyChain(
 async function anchor(certificate: Certificate, pin: RootPin, context: ChainContext): Promise<Link> {
   const { authorityKey } = context.profile;
   const key = await context.crypto.importKey(authorityKey.algorithm, certificate.spki.raw);
-  if (pin.validity === null) await verifyLink(certificate, 0, { certificate, key }, authorityKey, context);
+  if (pin.validity === null) await requireIssued(certificate, 0, { certificate, key }, context);
   return { certificate, key };
 }
 
@@ -192,6 +192,16 @@ async function verifyLink(
   keyProfile: KeyProfile,
   context: ChainContext,
 ): Promise<Link> {
+  await requireIssued(certificate, index, issuer, context);
+  return { certificate, key: await context.crypto.importKey(keyProfile.algorithm, certificate.spki.raw) };
+}
+
+async function requireIssued(
+  certificate: Certificate,
+  index: number,
+  issuer: Link,
+  context: ChainContext,
+): Promise<void> {
   const signature = rawSignature(
     certificate.signature,
     issuer.key.algorithm,
@@ -203,7 +213,6 @@ async function verifyLink(
     if (!(cause instanceof AssayError) || cause.code !== 'SIGNATURE_INVALID') throw cause;
     bad('CHAIN_SIGNATURE_INVALID', index, context, 'is not signed by its issuer');
   }
-  return { certificate, key: await context.crypto.importKey(keyProfile.algorithm, certificate.spki.raw) };
 }
 
 /** A signature in a certificate or a revocation list as the crypto interface takes it; SIGNATURE_MALFORMED. */
