@@ -5,10 +5,10 @@
  * vendors re-issue certificates with both unchanged.
  */
 
-/** Oldest out first; holds public data only. */
+/** What was not asked for longest goes first; holds public data only. */
 export class ProofCache {
   readonly #proofs = new Map<string, unknown>();
-  readonly #facts = new WeakMap<object, Map<object, unknown>>();
+  readonly #facts = new WeakMap<object, WeakMap<object, unknown>>();
   readonly #capacity: number;
 
   constructor(capacity = 256) {
@@ -17,7 +17,10 @@ export class ProofCache {
 
   /** `key` names the kind of proof first, so that one kind is never taken for another. */
   get<Proof>(key: string): Proof | undefined {
-    return this.#proofs.get(key) as Proof | undefined;
+    const proof = this.#proofs.get(key);
+    // Authorities are asked for again and again and must not make room for leaves that come once.
+    if (proof !== undefined && this.#proofs.delete(key)) this.#proofs.set(key, proof);
+    return proof as Proof | undefined;
   }
 
   add<Proof>(key: string, proof: Proof): void {
@@ -34,7 +37,7 @@ export class ProofCache {
 
   addFact(value: object, by: object, proof: unknown): void {
     const known = this.#facts.get(value);
-    if (known === undefined) this.#facts.set(value, new Map([[by, proof]]));
+    if (known === undefined) this.#facts.set(value, new WeakMap([[by, proof]]));
     else known.set(by, proof);
   }
 }

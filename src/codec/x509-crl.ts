@@ -11,7 +11,7 @@ import type { Extension } from './x509-extensions.ts';
 import { type AlgorithmIdentifier, type Name, readAlgorithm, readName } from './x509.ts';
 
 export interface RevokedCertificate {
-  /** Content octets of the INTEGER, as `Certificate.serial` has them. */
+  /** Content octets of the INTEGER, as `Certificate.serial` has them; a copy, because lists are kept and asked again. */
   readonly serial: Uint8Array;
   readonly date: Millis;
   /** CRLReason (RFC 5280 section 5.3.1); null when it is not given. */
@@ -132,7 +132,7 @@ function readSerial(entry: DerReader): Uint8Array {
   const first = serial[0] as number;
   if (first >= 0x80 || (serial.length > MAX_SERIAL && first !== 0))
     entry.fail('CRL_INVALID', 'serial number is negative or of more than 20 octets');
-  return serial;
+  return serial.slice();
 }
 
 /** Nearly every entry of every list has the reason and nothing else, and DER has one form for that. */

@@ -109,7 +109,14 @@ describe('evidence and the key release', () => {
     const { spki } = await generateRecipientKey(2048);
     const identity = SAMPLES.find(({ domain }) => domain === DOMAINS.identity)?.encoded as Uint8Array;
     const evidence = await quote(bind(nodeCrypto, DOMAINS.identity, identity), spki);
-    const attestation = { platform: 'nitro', evidence, identity, challenge: null, keys: [], endorsements: null };
+    const attestation = {
+      platform: 'nitro',
+      evidence,
+      identity,
+      challenge: null,
+      keys: [],
+      endorsements: null,
+    };
     const { service, failure } = await judgeAttestation(attestation, {
       trust: readTrustPolicy({
         version: 1,

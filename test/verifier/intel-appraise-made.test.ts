@@ -81,7 +81,7 @@ describe('what no recorded quote shows', () => {
       return { xfam };
     };
     for (const xfam of [0n, 1n, 2n, 0x8n | 3n, (1n << 63n) | 3n, 0x10000n | 3n]) {
-      expect((await td(number(xfam), { tdx: { xfam: '0000000000000003' } })).code).toBe('TDX_XFAM_REFUSED');
+      expect((await td(number(xfam), { tdx: { xfam: '0300000000000000' } })).code).toBe('TDX_XFAM_REFUSED');
       expect((await td(number(xfam), {})).code).toBe(null);
     }
     const architecture = async (xfam: bigint): Promise<Code | null> => {

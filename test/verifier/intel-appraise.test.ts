@@ -94,11 +94,11 @@ function tdxRows(): readonly Row[] {
     tdx(AZURE, 'sept-ve-disable', { sept_ve_disable: 'required' }, 'TDX_SEPT_VE_ENABLED'),
     tdx(PKS, 'attributes', { attributes: ['PKS'] }, null),
     tdx(PKS, 'attributes', { attributes: ['MIGRATABLE', 'KL', 'PERFMON'] }, 'TDX_ATTRIBUTES_REFUSED'),
-    tdx(PHALA, 'xfam', { xfam: '00000000000602e7' }, null),
-    tdx(PHALA, 'xfam', { xfam: '00000000000602E7' }, null),
-    tdx(PHALA, 'xfam', { xfam: '00000000000600e7' }, 'TDX_XFAM_REFUSED'),
-    // As the bytes stand in the quote it is another number, and none that allows them.
-    tdx(PHALA, 'xfam', { xfam: toHex(phala.xfam) }, 'TDX_XFAM_REFUSED'),
+    tdx(PHALA, 'xfam', { xfam: 'e702060000000000' }, null),
+    tdx(PHALA, 'xfam', { xfam: 'E702060000000000' }, null),
+    tdx(PHALA, 'xfam', { xfam: 'e700060000000000' }, 'TDX_XFAM_REFUSED'),
+    // As a verdict shows it.
+    tdx(PHALA, 'xfam', { xfam: toHex(phala.xfam) }, null),
     tdx(PHALA, 'module', { mrseam: [toHex(phala.mrseam)] }, null),
     tdx(PHALA, 'module', { mrseam: [ONE] }, 'TDX_MEASUREMENT_MISMATCH'),
     tdx(PHALA, 'module', { min_module_isvsvn: { '1': 6 } }, null),

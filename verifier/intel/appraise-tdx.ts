@@ -1,8 +1,8 @@
 /** Is a TD acceptable: what runs in it, how it may be watched, who may move it. */
 import { isZero } from '../../src/base/bytes.ts';
 import { fail } from '../../src/base/errors.ts';
-import { toHex } from '../../src/base/hex.ts';
-import type { TdReport } from '../../src/evidence/intel/index.ts';
+import { fromHex, toHex } from '../../src/base/hex.ts';
+import { bitsOf, type TdReport } from '../../src/evidence/intel/index.ts';
 import type { Verified } from '../platform.ts';
 import type { CheckLog, PlannedCheck } from '../verdict.ts';
 import { appraiseCommon, commonChecks, type CommonTrust } from './appraise.ts';
@@ -55,7 +55,7 @@ export function appraiseTdx(
   if (xfam === 'any') log.waive('tdx.xfam');
   else
     log.judge('tdx.xfam', () =>
-      checkXfam(report, xfam === 'architecture' ? XFAM_ALLOWED : BigInt(`0x${xfam}`)),
+      checkXfam(report, xfam === 'architecture' ? XFAM_ALLOWED : bitsOf(fromHex(xfam))),
     );
   if (service === 'any') log.waive('tdx.service-td');
   else log.judge('tdx.service-td', () => checkService(report, service === 'none' ? [] : service));
@@ -65,7 +65,7 @@ export function appraiseTdx(
   else
     log.judge('tdx.rtmrs', () => {
       for (const [index, allowed] of Object.entries(rtmrs))
-        requireListed(`rtmr${index}`, report.rtmrs[Number(index)] as Uint8Array, allowed);
+        requireListed(`rtmr${index}`, registerOf(report, index), allowed);
     });
   if (owner === 'any') log.waive('tdx.owner');
   else
@@ -78,6 +78,12 @@ export function appraiseTdx(
   else log.judge('tdx.module', () => checkModule(report, expected));
   appraiseCommon('tdx', verified, expected, expected, log);
   log.settle();
+}
+
+function registerOf({ rtmrs }: TdReport, index: string): Uint8Array {
+  return (
+    rtmrs[Number(index)] ?? fail('TRUST_POLICY_INVALID', `platforms.tdx.rtmrs: a TD has no RTMR${index}`)
+  );
 }
 
 function requireListed(name: string, value: Uint8Array, allowed: readonly string[]): void {

@@ -62,11 +62,11 @@ export function selectDocuments(
   };
   const found: Documents = {
     tcbInfo: orAbsent(
-      newestAt(tcbInfosOf(collateral, tee, fmspc), at, span),
+      newestAt(highestFirst(tcbInfosOf(collateral, tee, fmspc)), at, span),
       `${tee.toUpperCase()} TCB info for FMSPC ${fmspc}`,
     ),
     qeIdentity: orAbsent(
-      newestAt(qeIdentitiesOf(collateral, tee), at, span),
+      newestAt(highestFirst(qeIdentitiesOf(collateral, tee)), at, span),
       `the identity of the ${QE_IDS[tee]}`,
     ),
     pckCrl: orAbsent(crlOf(collateral, authority.subject, at), `the list of ${authority.subject.commonName}`),
@@ -74,6 +74,15 @@ export function selectDocuments(
     signer: orAbsent(signerOf(collateral, root, at), `the certificate of ${SIGNER}`),
   };
   return absent.length > 0 ? missing(collateral, absent.join(', ')) : found;
+}
+
+/** Of two that were issued in the same second the one of the higher evaluation counts, in whatever order they came. */
+function highestFirst<T extends { readonly tcbEvaluationDataNumber: number }>(
+  documents: readonly SignedDocument<T>[],
+): readonly SignedDocument<T>[] {
+  return documents.length < 2
+    ? documents
+    : documents.toSorted((a, b) => b.value.tcbEvaluationDataNumber - a.value.tcbEvaluationDataNumber);
 }
 
 export function tcbInfosOf(

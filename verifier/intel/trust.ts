@@ -58,7 +58,7 @@ export interface TdxTrust {
   readonly sept_ve_disable?: 'required' | 'any';
   /** Attributes that may be set beside SEPT_VE_DISABLE; none when left out. */
   readonly attributes?: readonly ('MIGRATABLE' | 'PKS' | 'KL' | 'PERFMON')[];
-  /** Extended features that may be on, 16 hex digits of the number; those that the architecture allows when left out. */
+  /** Extended features that may be on, 8 bytes as the report has them; those that the architecture allows when left out. */
   readonly xfam?: 'any' | string;
   readonly mrseam?: readonly string[];
   /** The least version of the TDX module (TEE_TCB_SVN[0]) of each module generation (TEE_TCB_SVN[1]). */
@@ -66,7 +66,7 @@ export interface TdxTrust {
 }
 
 export interface SgxTrust {
-  /** 64 hex digits each. One of the two must be stated. */
+  /** 64 hex digits each. */
   readonly mrenclave: 'any' | readonly string[];
   readonly mrsigner: 'any' | readonly string[];
   readonly isv_prod_id: 'any' | readonly number[];

@@ -95,7 +95,10 @@ export function readTcbInfo(value: JsonValue | undefined, path: string): TcbInfo
     tcbEvaluationDataNumber: uintOf(info, 'tcbEvaluationDataNumber', path, MAX_U31),
     tdxModule: tdx ? moduleOf(info, path) : null,
     tdxModuleIdentities: tdx ? identitiesOf(info, path) : Object.freeze([]),
-    tcbLevels: levelsOf(info, path, (level, at) => levelOf(level, at, version, tdx)),
+    tcbLevels: distinct(
+      levelsOf(info, path, (level, at) => levelOf(level, at, version, tdx)),
+      path,
+    ),
     sgxLabels: labelsOf(info, 'sgxtcbcomponents'),
     tdxLabels: labelsOf(info, 'tdxtcbcomponents'),
   });
@@ -146,6 +149,17 @@ function levelOf(level: JsonObject, path: string, version: 2 | 3, tdx: boolean):
     pcesvn: uintOf(tcb, 'pcesvn', at, MAX_U16),
     ...platformJudgement(level, path),
   });
+}
+
+/** Two levels of the same versions could say different things of one platform. */
+function distinct(levels: readonly TcbLevel[], path: string): readonly TcbLevel[] {
+  const seen = new Set<string>();
+  levels.forEach(({ sgx, tdx, pcesvn }, i) => {
+    const versions = `${sgx} ${pcesvn} ${tdx}`;
+    if (seen.has(versions)) invalid(`${path}.tcbLevels[${i}]`, 'has the versions of an earlier level');
+    seen.add(versions);
+  });
+  return levels;
 }
 
 /** As the first level has them: all have the same. Nothing is judged by them, so what is no short text is none. */
