@@ -30,8 +30,8 @@ const PAGES: readonly (readonly [name: string, most: number, source: string])[] 
     `export { formatVerdict, judgeEvidence, parseTrustPolicy, readCollateral, webCrypto } from 'assay-verifier';`,
   ],
   ['nitro', 30 * KIB, own('nitro', 'parseNitro, verifyNitro, appraiseNitro')],
-  ['tdx', 30 * KIB, own('intel', 'parseQuote, verifyIntel, appraiseTdx') + items(INTEL_ITEMS)],
-  ['sgx', 30 * KIB, own('intel', 'parseQuote, verifyIntel, appraiseSgx') + items(INTEL_ITEMS)],
+  ['tdx', 32 * KIB, own('intel', 'parseQuote, verifyIntel, appraiseTdx') + items(INTEL_ITEMS)],
+  ['sgx', 32 * KIB, own('intel', 'parseQuote, verifyIntel, appraiseSgx') + items(INTEL_ITEMS)],
   ['snp', 30 * KIB, own('snp', 'parseSnpReport, verifySnp, appraiseSnp') + items('certificateItem, crlItem')],
 ];
 

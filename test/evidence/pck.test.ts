@@ -119,6 +119,8 @@ interface Forged {
   /** Parts that are given once more, with the value that they had. */
   readonly again?: readonly string[];
   readonly foreign?: string;
+  /** Where it stands; at the top when left out. */
+  readonly under?: '2' | '7';
   readonly tail?: string;
   readonly code: Code;
 }
@@ -137,14 +139,15 @@ describe('an extension that Intel would not write', () => {
       pairs
         .filter(({ part }) => part.startsWith(under) && !part.slice(under.length).includes('.'))
         .map(({ part, hex }) => derSequence(derOid(`${SGX}.${part}`), fromHex(hex)));
+    const { foreign, under } = forged;
+    const more = foreign === undefined ? [] : [derSequence(derOid(foreign), fromHex('040100'))];
     const nested = (part: string): Uint8Array[] => {
-      const below = list(`${part}.`);
+      const below = [...list(`${part}.`), ...(under === part ? more : [])];
       return below.length === 0 ? [] : [derSequence(derOid(`${SGX}.${part}`), derSequence(...below))];
     };
-    const { foreign } = forged;
-    const more = foreign === undefined ? [] : [derSequence(derOid(foreign), fromHex('040100'))];
+    const top = under === undefined ? more : [];
     const value = concat(
-      derSequence(...list(''), ...nested('2'), ...nested('7'), ...more),
+      derSequence(...list(''), ...nested('2'), ...nested('7'), ...top),
       fromHex(forged.tail ?? ''),
     );
     return readPck({ extensions: [{ oid: SGX, critical: false, value }] } as unknown as Certificate);
