@@ -1,6 +1,6 @@
 /**
  * What a file holds, told by its content alone: names and folders are the user's. PEM, DER, bodies of Intel's service,
- * AMD's certificate table, dcap-qvl's bundles and our own. A folder of evidence has other files as well, so what has the
+ * AMD's certificate table, what Azure's hosts serve of it, dcap-qvl's bundles and our own. A folder of evidence has other files as well, so what has the
  * form of none of these is no collateral and no fault.
  */
 import { decodeUtf8 } from '../codec/utf8.ts';
@@ -9,7 +9,9 @@ import { isAmdTable, readAmdTable } from './amd-table.ts';
 import { COLLATERAL_TYPE, parseBundle } from './bundle.ts';
 import { DCAP_MARKS, readDcapBundle } from './dcap-bundle.ts';
 import { derForm } from './der-form.ts';
-import { invalid } from './intel/fields.ts';
+import { isObject } from '../codec/json-shape.ts';
+import { parseJson } from '../codec/json.ts';
+import { invalid, memberOf } from './intel/fields.ts';
 import { certificateItem, type CollateralItem, crlItem, MAX_ITEMS, statementItem } from './item.ts';
 import { STATEMENTS } from './signed-json.ts';
 
@@ -70,13 +72,30 @@ function firstGlyph(text: string): string {
 function jsonItems(bytes: Uint8Array, text: string): readonly CollateralItem[] {
   if (text.includes(BUNDLE_MARK)) return parseBundle(bytes).items;
   if (STATEMENT_MARKS.some((mark) => text.includes(mark))) return statementItems(bytes);
-  return DCAP_MARKS.some((mark) => text.includes(mark)) ? dcapItems(bytes) : [];
+  if (DCAP_MARKS.some((mark) => text.includes(mark))) return dcapItems(bytes);
+  return text.includes(HOST_MARK) ? hostItems(bytes) : [];
 }
 
 function statementItems(body: Uint8Array): readonly CollateralItem[] {
   const item = statementItem(body);
   return item === null ? [] : [item];
 }
+
+/**
+ * The certificates of a host of Azure as its host agent (THIM) serves them: PEM in `vcekCert` and `certificateChain`.
+ * Nothing else in it is of AMD's.
+ */
+function hostItems(bytes: Uint8Array): readonly CollateralItem[] {
+  const host = parseJson(bytes, { maxBytes: MAX_HOST, maxDepth: 2, path: 'host certificates' });
+  return HOST_MEMBERS.flatMap((name) => {
+    const pem = isObject(host) ? memberOf(host, name) : undefined;
+    return typeof pem === 'string' ? pemItems(pem) : [];
+  });
+}
+
+const HOST_MEMBERS = ['vcekCert', 'certificateChain'] as const;
+const HOST_MARK = '"vcekCert"';
+const MAX_HOST = 262_144;
 
 function dcapItems(bytes: Uint8Array): readonly CollateralItem[] {
   const parts = readDcapBundle(bytes);

@@ -204,6 +204,39 @@ describe("AMD's certificate table", () => {
   });
 });
 
+describe('certificates as a host of Azure serves them', () => {
+  const host = (changes: object): string =>
+    JSON.stringify({ vcekCert: PEM, tcbm: '00', certificateChain: PEM, cacheControl: '1', ...changes });
+
+  it('are the key of the chip and its authorities', () => {
+    expect(kinds(host({}))).toEqual(['certificate', 'certificate']);
+    expect(kinds(host({ certificateChain: PEM + PEM }))).toEqual(Array(3).fill('certificate'));
+  });
+
+  it.each([
+    ['another type', host({ vcekCert: 1, certificateChain: null })],
+    ['no PEM', host({ vcekCert: '', certificateChain: 'x' })],
+    ['the mark elsewhere', JSON.stringify(['vcekCert'])],
+  ])('are none with %s', (_, text) => {
+    expect(kinds(text)).toEqual([]);
+  });
+
+  it.each([
+    ['a broken certificate', host({ vcekCert: PEM.replace('-----\nMI', '-----\nAA') }), null],
+    ['a member twice', '{"vcekCert":"","vcekCert":""}', 'JSON_DUPLICATE_KEY'],
+    ['depth', `{"vcekCert":[[[]]]}`, 'JSON_DEPTH'],
+  ] as const)('are refused with %s', (_, text, code) => {
+    if (code === null) expect(() => found(text)).toThrow(AssayError);
+    else expect(() => found(text)).toFailWith(code);
+  });
+
+  it.skipIf(CORPUS === null)('are read as recorded', () => {
+    expect(kinds(corpusBytes('azure-cvm', 'c-aci/host-amd-certificate.json'))).toEqual(
+      Array(3).fill('certificate'),
+    );
+  });
+});
+
 describe('a bundle of dcap-qvl', () => {
   const inner = (body: Uint8Array): string =>
     /:(\{.*\}),"signature"/.exec(new TextDecoder().decode(body))?.[1] ?? '';
@@ -337,7 +370,7 @@ describe('everything that was recorded', () => {
     };
     for (const { file } of manifest(family)) {
       const named =
-        /\.(der|pem)$|collateral\/|[tT]cb_?[iI]nfo|[qQ]e_?[iI]dentity|tcbeval\/|bundles\/phala/.test(file);
+        /\.(der|pem)$|collateral\/|[tT]cb_?[iI]nfo|[qQ]e_?[iI]dentity|tcbeval\/|bundles\/phala|host-amd-/.test(file);
       const key = /akpub|pkcs8|pubkey|[-_.]key\./.test(file);
       expect(taken(file), file).toBe(named && !key ? 'taken' : 'passed over');
     }
