@@ -3,7 +3,7 @@
  * piece of evidence never throws because of what is in it; every finding is in the verdict.
  */
 import { compareBytes, equalBytes, isZero } from '../src/base/bytes.ts';
-import type { Millis } from '../src/base/clock.ts';
+import { type Millis, requireMoment } from '../src/base/clock.ts';
 import type { Crypto, Hashing } from '../src/base/crypto.ts';
 import { AssayError, fail } from '../src/base/errors.ts';
 import { toHex } from '../src/base/hex.ts';
@@ -86,17 +86,23 @@ export interface Hearing {
 
 /** Reads, verifies and appraises; the caller adds what only it can know. `more`: the checks that it will run. */
 export async function hearEvidence(
-  bytes: Uint8Array,
+  given: Uint8Array,
   platform: string | null,
   options: JudgeOptions,
   more: readonly PlannedCheck[],
   platforms: PlatformTable = PLATFORMS,
 ): Promise<Hearing> {
   const { crypto } = options;
+  // What is judged is what was given now: the buffer is the caller's, and may be filled anew while signatures are awaited.
+  const bytes = given.slice();
+  const asked =
+    options.now === 'evidence' && options.mode === 'archive'
+      ? null
+      : requireMoment(options.now as Millis, 'now');
   const trust = options.trust === null ? null : requireTrustPolicy(options.trust);
   const found = recognise(bytes, platform, platforms);
   const log = new CheckLog(planOf(found.judge, trust !== null, options.now === 'evidence', more));
-  let at = options.now === 'evidence' ? null : options.now;
+  let at = asked;
   let evidence: ProvenEvidence | null = null;
   try {
     const opened = log.demand('evidence.format', () => found.open());
@@ -111,7 +117,11 @@ export async function hearEvidence(
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
   }
-  if (evidence !== null && trust !== null) appraise(evidence, trust, log, options);
+  if (evidence !== null && trust !== null) {
+    appraise(evidence, trust, log, options);
+    const until = evidence.acceptableUntil?.(trust) ?? evidence.validUntil;
+    evidence = { ...evidence, validUntil: Math.min(until, evidence.validUntil) };
+  }
   const proven = evidence;
   return {
     log,
@@ -176,6 +186,7 @@ function judgeNonce(
   else if (nonce === null && wanted === 'any') log.waive('freshness.nonce');
   else
     log.judge('freshness.nonce', () => {
+      if (nonce?.length === 0) fail('CHALLENGE_MISSING', 'a challenge of no bytes asks for nothing');
       if (nonce !== null && !equalBytes(challengeOf(evidence, nonce.length), nonce))
         fail('CHALLENGE_MISMATCH', 'the quote holds another challenge');
       if (mode === 'archive' || wanted === 'any') return;

@@ -7,7 +7,7 @@ import { compareBytes, concat, utf8 } from '../src/base/bytes.ts';
 import type { Millis } from '../src/base/clock.ts';
 import type { Crypto, SignatureAlgorithm, VerifyKey } from '../src/base/crypto.ts';
 import { AssayError, type Code, fail } from '../src/base/errors.ts';
-import { formatTime } from '../src/base/clock.ts';
+import { formatTime, requireMoment } from '../src/base/clock.ts';
 import { toHex } from '../src/base/hex.ts';
 import {
   type AlgorithmIdentifier,
@@ -123,7 +123,8 @@ export async function verifyChain(
   path: readonly (Uint8Array | Certificate)[],
   context: ChainContext,
 ): Promise<VerifiedChain> {
-  const { log, crypto, at } = context;
+  const { log, crypto } = context;
+  const at = requireMoment(context.at, 'at');
   const known = new KnownLinks(path, context);
   const certificates = log.demand('chain.format', () => {
     const exact = context.profile.roles === null ? null : context.profile.roles.length + 1;

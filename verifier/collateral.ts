@@ -59,6 +59,13 @@ export function newestAt<T>(
   return best;
 }
 
+/** All lists in the name of an authority. */
+export function crlsOf(collateral: Collateral, { raw }: Name): readonly Crl[] {
+  return collateral.items.flatMap((item) =>
+    item.kind === 'crl' && equalBytes(item.crl.issuer.raw, raw) ? [item.crl] : [],
+  );
+}
+
 /** The newest list of an authority that holds at the moment, or the newest of all; null when there is none. */
 export function crlOf(collateral: Collateral, { raw }: Name, at: Millis): Crl | null {
   const lists: Crl[] = [];

@@ -59,6 +59,8 @@ export interface ProvenEvidence {
   /** The slot for a key that others encrypt to; null when empty. */
   readonly recipient: Uint8Array | null;
   readonly claims: JsonObject;
+  /** When the trust policy itself stops to accept it, where that is before `validUntil`. */
+  acceptableUntil?(trust: TrustPolicy): Millis;
   /** Records every expectation of the platform in `log`; throws the first that is not met. */
   appraise(trust: TrustPolicy, log: CheckLog): void;
 }

@@ -4,9 +4,9 @@
  * revoked".
  */
 import { equalBytes } from '../src/base/bytes.ts';
-import { formatTime, type Millis } from '../src/base/clock.ts';
+import { formatTime, type Millis, requireMoment } from '../src/base/clock.ts';
 import type { Crypto } from '../src/base/crypto.ts';
-import { fail } from '../src/base/errors.ts';
+import { AssayError, fail } from '../src/base/errors.ts';
 import { toHex } from '../src/base/hex.ts';
 import { type Crl, isRevoked } from '../src/codec/x509-crl.ts';
 import type { Certificate } from '../src/codec/x509.ts';
@@ -41,10 +41,45 @@ export async function verifyCrl(crl: Crl, issuer: Link, name: string, context: C
 
 /** Throws COLLATERAL_STALE unless `at` lies between the two, both included. */
 export function requireFresh(name: string, from: Millis, until: Millis, at: Millis): void {
+  requireMoment(at, 'at');
   if (at < from)
     fail('COLLATERAL_STALE', `${name} begins at ${formatTime(from)}, verified at ${formatTime(at)}`);
   if (at > until)
     fail('COLLATERAL_STALE', `${name} ended at ${formatTime(until)}, verified at ${formatTime(at)}`);
+}
+
+const MAX_LISTS = 64;
+
+/**
+ * A list that has ended clears nobody, and still says what its authority knew: what a later one than the list that
+ * clears names is revoked. Without this whoever brings an older list that holds longer takes a revocation back. Rejects
+ * with CERTIFICATE_REVOKED; COLLATERAL_INVALID for more lists than anyone collects.
+ */
+export async function requireUnnamed(
+  lists: readonly Crl[],
+  clearing: Crl,
+  issuer: Link,
+  certificates: readonly Certificate[],
+  context: CrlContext,
+): Promise<void> {
+  if (lists.length > MAX_LISTS)
+    fail('COLLATERAL_INVALID', `${lists.length} lists of one authority, at most ${MAX_LISTS}`);
+  for (const crl of lists) {
+    // What became known after the moment of the judgement is no part of it.
+    if (crl.thisUpdate <= clearing.thisUpdate || crl.thisUpdate > context.at) continue;
+    const named = certificates.find(({ serial }) => isRevoked(crl, serial));
+    if (named !== undefined && (await isGenuine(crl, issuer, context))) requireNotRevoked(crl, named);
+  }
+}
+
+async function isGenuine(crl: Crl, issuer: Link, context: CrlContext): Promise<boolean> {
+  try {
+    await verifyCrl(crl, issuer, 'another list', context);
+    return true;
+  } catch (error) {
+    if (!(error instanceof AssayError)) throw error;
+    return error.code === 'COLLATERAL_STALE';
+  }
 }
 
 /** Throws CERTIFICATE_REVOKED. The list must be verified, and of the certificate's issuer. */

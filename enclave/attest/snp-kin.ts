@@ -1,6 +1,11 @@
 /** Evidence of kin on SEV-SNP: a report under one of these roots, of a guest that nobody can debug or move. */
 import { parseSnpReport } from '../../src/evidence/snp/index.ts';
-import { appraiseSnp, SNP_APPRAISE_CHECKS, verifySnp } from '../../verifier/snp/index.ts';
+import {
+  appraiseSnp,
+  SNP_APPRAISE_CHECKS,
+  SNP_REVOCATION_CHECK,
+  verifySnp,
+} from '../../verifier/snp/index.ts';
 import type { RootPin } from '../../verifier/roots.ts';
 import { CheckLog } from '../../verifier/verdict.ts';
 import { firstMoment, readEndorsements } from './endorsed-kin.ts';
@@ -29,6 +34,6 @@ export const snpKin =
     const collateral = readEndorsements(endorsements);
     const at = firstMoment(collateral);
     const verified = await verifySnp(report, { at, crypto, roots, collateral });
-    appraiseSnp(verified, SNP_KIN, new CheckLog(SNP_APPRAISE_CHECKS));
+    appraiseSnp(verified, SNP_KIN, new CheckLog([SNP_REVOCATION_CHECK, ...SNP_APPRAISE_CHECKS]));
     return { image: report.measurement, binding: report.reportData };
   };

@@ -4,6 +4,7 @@ import { nodeCrypto } from '../../native/index.ts';
 import { utf8 } from '../../src/base/bytes.ts';
 import { toHex } from '../../src/base/hex.ts';
 import { ORIGIN } from '../../host/launch/index.ts';
+import { parseBundle, writeBundle } from '../../src/collateral/index.ts';
 import { type Attestation, formatAttestation } from '../../src/statement/attestation.ts';
 import { bind, DOMAINS, type Domain } from '../../src/statement/bind.ts';
 import { Identity } from '../../src/statement/identity.ts';
@@ -89,5 +90,23 @@ describe.each(GUEST_KINDS)('earlier epochs on %s', (kind) => {
     const file = await epochOf(await guestBench(kind, { faults: [fault] }));
     const kin = await (await guestBench(kind)).kin();
     await expect(kin.epoch(file, IDENTITY.keyring)).toRejectWith('EPOCH_UNACCEPTABLE');
+  });
+});
+
+describe('earlier epochs on snp', () => {
+  it('whose endorsements leave out the revocation list are not believed: EPOCH_UNACCEPTABLE', async () => {
+    const bench = await guestBench('snp');
+    const kin = await bench.kin();
+    const { endorsements } = await bench.platform.quote({
+      binding: new Uint8Array(64),
+      challenge: null,
+      recipient: null,
+    });
+    const { items } = parseBundle(endorsements as Uint8Array);
+    const without = writeBundle(items.filter((item) => item.kind !== 'crl'));
+    expect(items.length).toBeGreaterThan(parseBundle(without).items.length);
+    await expect(kin.epoch(await epochOf(bench, { endorsements: without }), IDENTITY.keyring)).toRejectWith(
+      'EPOCH_UNACCEPTABLE',
+    );
   });
 });

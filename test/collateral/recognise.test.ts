@@ -370,7 +370,9 @@ describe('everything that was recorded', () => {
     };
     for (const { file } of manifest(family)) {
       const named =
-        /\.(der|pem)$|collateral\/|[tT]cb_?[iI]nfo|[qQ]e_?[iI]dentity|tcbeval\/|bundles\/phala|host-amd-/.test(file);
+        /\.(der|pem)$|collateral\/|[tT]cb_?[iI]nfo|[qQ]e_?[iI]dentity|tcbeval\/|bundles\/phala|host-amd-/.test(
+          file,
+        );
       const key = /akpub|pkcs8|pubkey|[-_.]key\./.test(file);
       expect(taken(file), file).toBe(named && !key ? 'taken' : 'passed over');
     }

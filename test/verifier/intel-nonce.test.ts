@@ -66,6 +66,13 @@ describe('the challenge in a bare quote', () => {
     expect(await verdictOf(data, nonce)).toEqual(['rejected', 'CHALLENGE_MISMATCH']);
   });
 
+  it('of no bytes asks for nothing', async () => {
+    expect(await verdictOf(new Uint8Array(64), new Uint8Array(0))).toEqual([
+      'undetermined',
+      'CHALLENGE_MISSING',
+    ]);
+  });
+
   it('is missing where none was asked for, and then nothing proves an age', async () => {
     expect(await verdictOf(slot(), null)).toEqual(['undetermined', 'CHALLENGE_MISSING']);
   });

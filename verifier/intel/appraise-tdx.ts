@@ -13,7 +13,10 @@ const ABI = 'Intel TDX Module ABI';
 
 export const TDX_APPRAISE_CHECKS: readonly PlannedCheck[] = Object.freeze([
   { name: 'tdx.debug', clause: `${ABI}, TD_ATTRIBUTES.DEBUG` },
-  { name: 'tdx.attributes', clause: `${ABI}, TD_ATTRIBUTES: reserved bits, MIGRATABLE, PKS, KL, PERFMON` },
+  {
+    name: 'tdx.attributes',
+    clause: `${ABI}, TD_ATTRIBUTES: reserved bits, MIGRATABLE, PKS, KL, PERFMON; VM_ID, DEV_INFO`,
+  },
   { name: 'tdx.sept-ve-disable', clause: `${ABI}, TD_ATTRIBUTES.SEPT_VE_DISABLE` },
   { name: 'tdx.xfam', clause: `${ABI}, XFAM` },
   { name: 'tdx.service-td', clause: `${ABI}, MRSERVICETD: who may move or change the TD` },
@@ -49,7 +52,10 @@ export function appraiseTdx(
   const { mrtd, rtmrs, owner, service_td: service, xfam = 'architecture' } = expected;
   if (expected.debug === 'allow') log.waive('tdx.debug');
   else log.judge('tdx.debug', () => checkDebug(report));
-  log.judge('tdx.attributes', () => checkAttributes(report, expected.attributes ?? []));
+  log.judge('tdx.attributes', () => {
+    checkAttributes(report, expected.attributes ?? []);
+    checkPartition(report);
+  });
   if (expected.sept_ve_disable === 'any') log.waive('tdx.sept-ve-disable');
   else log.judge('tdx.sept-ve-disable', () => checkSeptVe(report));
   if (xfam === 'any') log.waive('tdx.xfam');
@@ -115,6 +121,14 @@ function checkAttributes(report: TdReport, allowed: readonly string[]): void {
       'TDX_ATTRIBUTES_REFUSED',
       `TDATTRIBUTES has ${refused.join(', ')}, which the trust policy does not list`,
     );
+}
+
+/** A guest below a guest has the report of its host's TD; devices are measured there, and nothing is known of them. */
+function checkPartition({ vmId, devInfo }: TdReport): void {
+  if (vmId !== null && vmId !== 0)
+    fail('TDX_ATTRIBUTES_REFUSED', `the report is of partition ${vmId} of the TD, not of the TD`);
+  if (devInfo !== null && !isZero(devInfo))
+    fail('TDX_ATTRIBUTES_REFUSED', `devices are bound to the TD: ${toHex(devInfo)}`);
 }
 
 function checkSeptVe({ flags }: TdReport): void {

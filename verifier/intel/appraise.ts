@@ -1,5 +1,5 @@
 /** What TDX guests and SGX enclaves are judged by alike: the level of the platform, its configuration, the machine. */
-import { formatTime, type Millis } from '../../src/base/clock.ts';
+import { formatTime, MAX_TIME, type Millis } from '../../src/base/clock.ts';
 import { type Code, fail } from '../../src/base/errors.ts';
 import { toHex } from '../../src/base/hex.ts';
 import type { Tee } from '../../src/evidence/intel/index.ts';
@@ -103,6 +103,21 @@ function checkStatus(
   if (excused && grace !== 'none' && since !== null && at <= since + grace * DAY) return;
   const code = outOfDate ? codes.outOfDate : codes.refused;
   fail(code, `the platform is ${status}, accepted are ${statuses.join(', ')}${shortfallText(claims)}`);
+}
+
+/** When grace or the age of collateral ends, where a verdict rests on them. */
+export function acceptableUntil(
+  { status, explanation, tcbInfo, qeIdentity }: IntelClaims,
+  tcb: TcbTrust,
+): Millis {
+  const { statuses, grace_days: grace, max_collateral_age_days: age } = tcb;
+  const graced = !(statuses as readonly string[]).includes(status) && grace !== 'none';
+  const { since } = explanation;
+  const issued = Math.min(tcbInfo.issueDate, qeIdentity.issueDate);
+  return Math.min(
+    graced && since !== null ? since + grace * DAY : MAX_TIME,
+    age === undefined ? MAX_TIME : issued + age * DAY,
+  );
 }
 
 /** As a person would ask for an update: what is short, by how much. */

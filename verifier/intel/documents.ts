@@ -9,11 +9,11 @@ import type { Certificate } from '../../src/codec/x509.ts';
 import type { Crl } from '../../src/codec/x509-crl.ts';
 import type { Collateral, QeIdentity, SignedDocument, TcbInfo } from '../../src/collateral/index.ts';
 import type { PckExtension, Tee } from '../../src/evidence/intel/index.ts';
-import { CHAIN_CHECKS, type VerifiedChain, verifyChain } from '../chain.ts';
-import { certificatesOf, crlOf, missing, newestAt, requireSigned } from '../collateral.ts';
+import { CHAIN_CHECKS, type Link, type VerifiedChain, verifyChain } from '../chain.ts';
+import { certificatesOf, crlOf, crlsOf, missing, newestAt, requireSigned } from '../collateral.ts';
 import type { VerifyContext } from '../platform.ts';
 import type { ProofCache } from '../proof-cache.ts';
-import { requireFresh, requireNotRevoked, verifyCrl } from '../revocation.ts';
+import { requireFresh, requireNotRevoked, requireUnnamed, verifyCrl } from '../revocation.ts';
 import type { RootPin } from '../roots.ts';
 import { CheckLog } from '../verdict.ts';
 import { PCK_CHAIN, TCB_SIGNING_CHAIN } from './profiles.ts';
@@ -136,23 +136,33 @@ export async function verifyLists(
   { certificates, keys }: VerifiedChain,
   context: DocumentContext,
 ): Promise<void> {
-  const link = (i: number): Parameters<typeof verifyCrl>[1] => ({
-    certificate: certificates[i] as Certificate,
-    key: keys[i] as VerifiedChain['leafKey'],
-  });
   const how = { ...context, profile: PCK_CHAIN };
-  await verifyCrl(rootCrl, link(0), 'the list of the root CA', how);
-  await verifyCrl(pckCrl, link(1), 'the list of the PCK CA', how);
+  await verifyCrl(rootCrl, linkOf({ certificates, keys }, 0), 'the list of the root CA', how);
+  await verifyCrl(pckCrl, linkOf({ certificates, keys }, 1), 'the list of the PCK CA', how);
 }
 
-/** Throws CERTIFICATE_REVOKED. */
-export function requireUnrevoked(
+const linkOf = ({ certificates, keys }: Pick<VerifiedChain, 'certificates' | 'keys'>, i: number): Link => ({
+  certificate: certificates[i] as Certificate,
+  key: keys[i] as VerifiedChain['leafKey'],
+});
+
+/** Rejects with CERTIFICATE_REVOKED. */
+export async function requireUnrevoked(
   { rootCrl, pckCrl, signer }: Documents,
-  [, authority, leaf]: readonly Certificate[],
-): void {
-  requireNotRevoked(rootCrl, authority as Certificate);
-  requireNotRevoked(rootCrl, signer);
-  requireNotRevoked(pckCrl, leaf as Certificate);
+  chain: VerifiedChain,
+  context: DocumentContext,
+): Promise<void> {
+  const [root, authority, leaf] = chain.certificates as readonly [Certificate, Certificate, Certificate];
+  const how = { ...context, profile: PCK_CHAIN };
+  const below = [
+    [root, rootCrl, [authority, signer]],
+    [authority, pckCrl, [leaf]],
+  ] as const;
+  for (const [i, [issuer, fresh, certificates]] of below.entries()) {
+    for (const certificate of certificates) requireNotRevoked(fresh, certificate);
+    const lists = crlsOf(context.collateral, issuer.subject);
+    if (lists.length > 1) await requireUnnamed(lists, fresh, linkOf(chain, i), certificates, how);
+  }
 }
 
 /** Rejects with COLLATERAL_SIGNATURE_INVALID or COLLATERAL_STALE. */

@@ -11,6 +11,7 @@ import {
 } from '../platform.ts';
 import type { TrustPolicy } from '../trust-policy.ts';
 import type { CheckLog } from '../verdict.ts';
+import { acceptableUntil } from './appraise.ts';
 import { appraiseSgx, SGX_APPRAISE_CHECKS } from './appraise-sgx.ts';
 import { appraiseTdx, TDX_APPRAISE_CHECKS } from './appraise-tdx.ts';
 import { intelClaimsJson } from './claims.ts';
@@ -56,6 +57,10 @@ function intelEvidence(verified: Verified<IntelClaims>): ProvenEvidence {
     hasChallengeSlot: false,
     recipient: null,
     claims: intelClaimsJson(verified),
+    acceptableUntil: ({ platforms }) => {
+      const expected = platforms[verified.claims.quote.tee];
+      return expected === undefined ? verified.validUntil : acceptableUntil(verified.claims, expected.tcb);
+    },
     appraise: (trust, log) => appraise(verified, trust, log),
   };
 }

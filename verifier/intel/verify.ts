@@ -135,7 +135,7 @@ export async function verifyIntel(quote: Quote, given: IntelContext): Promise<Ve
     verifySigner(documents.signer, chain.certificates[0] as Certificate, context),
   );
   await log.demandAsync('collateral.revocation-lists', () => verifyLists(documents, chain, context));
-  log.demand('collateral.revocation', () => requireUnrevoked(documents, chain.certificates));
+  await log.demandAsync('collateral.revocation', () => requireUnrevoked(documents, chain, context));
   const { tcbInfo, qeIdentity } = documents;
   await log.demandAsync('collateral.tcb-info', () =>
     verifyDocument(tcbInfo, 'the TCB info', signer, context),

@@ -13,9 +13,9 @@ import type { Certificate } from '../../src/codec/x509.ts';
 import type { Crl } from '../../src/codec/x509-crl.ts';
 import type { Collateral } from '../../src/collateral/index.ts';
 import type { ChainProfile, Link, VerifiedChain } from '../chain.ts';
-import { crlOf } from '../collateral.ts';
+import { crlOf, crlsOf } from '../collateral.ts';
 import type { ProofCache } from '../proof-cache.ts';
-import { requireNotRevoked, verifyCrl } from '../revocation.ts';
+import { requireNotRevoked, requireUnnamed, verifyCrl } from '../revocation.ts';
 import type { CheckLog, PlannedCheck } from '../verdict.ts';
 
 export const SNP_REVOCATION_CHECK: PlannedCheck = Object.freeze({
@@ -60,6 +60,8 @@ export async function proveUnrevoked(
       await verifyCrl(crl, issuer, name, context);
       for (const certificate of [root, authority]) requireNotRevoked(crl, certificate);
     }
+    const lists = crlsOf(collateral, root.subject);
+    if (lists.length > 1) await requireUnnamed(lists, newest, issuer, [root, authority], context);
     const { number, thisUpdate, nextUpdate } = newest;
     return Object.freeze({ number, thisUpdate, nextUpdate });
   });
