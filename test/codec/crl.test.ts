@@ -113,15 +113,15 @@ describe('parseCrl', () => {
     expect(revokedSerials(crl)).toBe(serials);
   });
 
-  it('takes 100,000 entries and no more', () => {
+  it('takes 25,000 entries and no more', () => {
     const entry = derSequence(derUnsigned(1), derTime(0));
     const entries = (count: number): string => {
       const all = new Uint8Array(count * entry.length);
       for (let i = 0; i < count; i++) all.set(entry, i * entry.length);
       return toHex(derElement(0x30, all));
     };
-    expect(parseCrl(made({ revoked: entries(100_000) })).revoked).toHaveLength(100_000);
-    expect(() => parseCrl(made({ revoked: entries(100_001) }))).toFailWith('DER_VALUE_INVALID');
+    expect(parseCrl(made({ revoked: entries(25_000) })).revoked).toHaveLength(25_000);
+    expect(() => parseCrl(made({ revoked: entries(25_001) }))).toFailWith('DER_VALUE_INVALID');
   });
 
   it('reports offsets in the outermost input', () => {

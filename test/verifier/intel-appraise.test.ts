@@ -178,11 +178,8 @@ function commonRows(): readonly Row[] {
     tcb(PHALA, 'collateral-age', { max_collateral_age_days: 1 }, 'COLLATERAL_TOO_OLD'),
     platform(GCE, { cached_keys: 'reject' }, null),
     platform(PHALA, { cached_keys: 'reject' }, 'PLATFORM_CONFIGURATION'),
-    platform(PHALA, { cached_keys: 'any' }, null),
     platform(PHALA, { smt: 'reject' }, 'PLATFORM_CONFIGURATION'),
-    platform(PHALA, { smt: 'any' }, null),
     platform(PHALA, { dynamic_platform: 'reject' }, 'PLATFORM_CONFIGURATION'),
-    platform(PHALA, { dynamic_platform: 'any' }, null),
     // A certificate of the Processor CA does not say.
     ...['smt', 'dynamic_platform', 'cached_keys'].map((key) =>
       platform(SGX_PROCESSOR, { [key]: 'reject' }, 'PLATFORM_CONFIGURATION'),

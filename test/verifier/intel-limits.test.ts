@@ -120,6 +120,19 @@ describe('what others bring', () => {
   });
 });
 
+describe('an expectation that expects nothing', () => {
+  it('is listed as waived, not as met', async () => {
+    const given = { quote: made.td(), files: made.files('tdx'), at: NOW };
+    for (const [platform, waived] of [
+      [{ smt: 'any', cached_keys: 'any' }, true],
+      [{ smt: 'any', sgx_types: ['standard', 'scalable', 'scalable-with-integrity'] }, false],
+    ] as const) {
+      const { verdict } = await judge(given, { trust: intelTrust({ root: made.root, tdx: { platform } }) });
+      expect([verdict.verdict, verdict.waived.includes('tdx.platform')]).toEqual(['trusted', waived]);
+    }
+  });
+});
+
 describe('a TD that can be partitioned', () => {
   it.each([
     ['a partition of it', { vmId: Uint8Array.of(2) }],

@@ -110,6 +110,10 @@ function sgxJson(report: SgxReport): JsonObject {
     attributes: toHex(report.attributes),
     miscselect: toHex(report.miscselect),
     cpusvn: toHex(report.cpuSvn),
+    config_id: toHex(report.configId),
+    config_svn: report.configSvn,
+    isv_ext_prod_id: toHex(report.isvExtProdId),
+    isv_family_id: toHex(report.isvFamilyId),
   };
 }
 
