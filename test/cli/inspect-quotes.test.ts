@@ -127,7 +127,8 @@ describe('whatever the input', () => {
     await fc.assert(
       fc.asyncProperty(any, async (input) => {
         const { status, out, err } = await inspect(input);
-        expect([0, 2]).toContain(status);
+        // 1 is a report that nobody signed, 4 one of a processor that is not known: readable, and not shown.
+        expect([0, 1, 2, 4]).toContain(status);
         expect(err).not.toContain('INTERNAL');
         expect(/[^\n -~]/.test(out + err)).toBe(false);
       }),
